@@ -1,0 +1,1 @@
+"""The collector: takes OTLP, keeps it in ClickHouse, and answers questions about it over HTTP."""

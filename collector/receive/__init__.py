@@ -1,0 +1,1 @@
+"""Receivers: what arrives over the network, checked and made durable."""

@@ -1,0 +1,1 @@
+"""File and wire formats of profiles, each to and from Profile."""
