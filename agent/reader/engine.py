@@ -39,7 +39,7 @@ class Window:
     What was seen of one target between two moments.
 
     Attributes:
-        samples: Aggregated: one for each (stack, thread). ``value`` is count × period, not yet scaled to CPU time.
+        samples: Aggregated: one for each (stack, thread). ``value`` is count times period, not yet scaled to CPU time.
         start_unix_ns: When sampling began, UTC.
         duration_ns: How long it really went on.
         period_ns: Nominal time between two samples.
