@@ -1,0 +1,170 @@
+"""
+Names of the OpenTelemetry semantic conventions that Pyrometer writes and reads, and its own beside them.
+
+Each is a constant, so that writer and reader cannot drift apart. `METRICS` holds every metric the agent emits, with
+its unit, what it is and its attributes. The collector's host page reads these names.
+Source: OpenTelemetry semantic conventions v1.44, docs/system, docs/resource, docs/registry/attributes.
+"""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+SCHEMA_URL: Final = "https://opentelemetry.io/schemas/1.44.0"
+
+# Resource attributes.
+SERVICE_NAME: Final = "service.name"
+SERVICE_VERSION: Final = "service.version"
+SERVICE_NAMESPACE: Final = "service.namespace"
+SERVICE_INSTANCE_ID: Final = "service.instance.id"
+DEPLOYMENT_ENVIRONMENT_NAME: Final = "deployment.environment.name"
+HOST_NAME: Final = "host.name"
+HOST_ID: Final = "host.id"
+HOST_ARCH: Final = "host.arch"
+OS_TYPE: Final = "os.type"
+OS_NAME: Final = "os.name"
+OS_VERSION: Final = "os.version"
+OS_DESCRIPTION: Final = "os.description"
+PROCESS_PID: Final = "process.pid"
+PROCESS_CREATION_TIME: Final = "process.creation.time"
+PROCESS_EXECUTABLE_NAME: Final = "process.executable.name"
+PROCESS_RUNTIME_NAME: Final = "process.runtime.name"
+PROCESS_RUNTIME_VERSION: Final = "process.runtime.version"
+CONTAINER_ID: Final = "container.id"
+TELEMETRY_SDK_NAME: Final = "telemetry.sdk.name"
+TELEMETRY_SDK_LANGUAGE: Final = "telemetry.sdk.language"
+TELEMETRY_SDK_VERSION: Final = "telemetry.sdk.version"
+
+# Attributes of samples and frames.
+THREAD_ID: Final = "thread.id"
+THREAD_NAME: Final = "thread.name"
+PROFILE_FRAME_TYPE: Final = "profile.frame.type"
+
+# Attributes of metric points.
+CPU_MODE: Final = "cpu.mode"
+SYSTEM_MEMORY_STATE: Final = "system.memory.state"
+SYSTEM_PAGING_STATE: Final = "system.paging.state"
+SYSTEM_DEVICE: Final = "system.device"
+DISK_IO_DIRECTION: Final = "disk.io.direction"
+SYSTEM_FILESYSTEM_MOUNTPOINT: Final = "system.filesystem.mountpoint"
+SYSTEM_FILESYSTEM_TYPE: Final = "system.filesystem.type"
+SYSTEM_FILESYSTEM_STATE: Final = "system.filesystem.state"
+NETWORK_INTERFACE_NAME: Final = "network.interface.name"
+NETWORK_IO_DIRECTION: Final = "network.io.direction"
+# Ours: why something was dropped, refused or failed.
+REASON: Final = "pyrometer.reason"
+SIGNAL: Final = "pyrometer.signal"
+STATE: Final = "pyrometer.state"
+
+# Host metrics. The collector's ``/api/v1/hosts`` reads them.
+SYSTEM_UPTIME: Final = "system.uptime"
+SYSTEM_CPU_TIME: Final = "system.cpu.time"
+SYSTEM_CPU_UTILIZATION: Final = "system.cpu.utilization"
+SYSTEM_CPU_LOGICAL_COUNT: Final = "system.cpu.logical.count"
+SYSTEM_CPU_PHYSICAL_COUNT: Final = "system.cpu.physical.count"
+# The conventions have no load average; these are the names that the OpenTelemetry Collector's host receiver uses.
+SYSTEM_LOAD_AVERAGE_1M: Final = "system.cpu.load_average.1m"
+SYSTEM_LOAD_AVERAGE_5M: Final = "system.cpu.load_average.5m"
+SYSTEM_LOAD_AVERAGE_15M: Final = "system.cpu.load_average.15m"
+SYSTEM_MEMORY_USAGE: Final = "system.memory.usage"
+SYSTEM_MEMORY_LIMIT: Final = "system.memory.limit"
+SYSTEM_MEMORY_UTILIZATION: Final = "system.memory.utilization"
+SYSTEM_MEMORY_LINUX_AVAILABLE: Final = "system.memory.linux.available"
+SYSTEM_PAGING_USAGE: Final = "system.paging.usage"
+SYSTEM_PAGING_UTILIZATION: Final = "system.paging.utilization"
+SYSTEM_DISK_IO: Final = "system.disk.io"
+SYSTEM_DISK_OPERATIONS: Final = "system.disk.operations"
+SYSTEM_FILESYSTEM_USAGE: Final = "system.filesystem.usage"
+SYSTEM_FILESYSTEM_UTILIZATION: Final = "system.filesystem.utilization"
+SYSTEM_FILESYSTEM_LIMIT: Final = "system.filesystem.limit"
+SYSTEM_NETWORK_IO: Final = "system.network.io"
+SYSTEM_NETWORK_ERRORS: Final = "system.network.errors"
+SYSTEM_NETWORK_PACKET_DROPPED: Final = "system.network.packet.dropped"
+SYSTEM_PROCESS_COUNT: Final = "system.process.count"
+
+# The agent about itself.
+AGENT_TARGETS: Final = "pyrometer.agent.targets"
+AGENT_WINDOWS: Final = "pyrometer.agent.windows"
+AGENT_SAMPLES: Final = "pyrometer.agent.samples"
+AGENT_SAMPLE_ERRORS: Final = "pyrometer.agent.sample.errors"
+AGENT_SAMPLES_LATE: Final = "pyrometer.agent.samples.late"
+AGENT_SAMPLES_LOST: Final = "pyrometer.agent.samples.lost"
+AGENT_CPU_TIME: Final = "pyrometer.agent.cpu.time"
+AGENT_CPU_NOT_SAMPLED: Final = "pyrometer.agent.cpu.not_sampled"
+AGENT_EXPORTED: Final = "pyrometer.agent.exported"
+AGENT_DROPPED: Final = "pyrometer.agent.dropped"
+AGENT_QUEUE_BYTES: Final = "pyrometer.agent.queue.usage"
+
+Kind = Literal["gauge", "counter", "updown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """
+    One metric as it is emitted.
+
+    Attributes:
+        name: As on the wire.
+        unit: In UCUM.
+        kind: ``counter`` is a monotonic sum, ``updown`` a sum that may fall, ``gauge`` a value.
+        attributes: The keys its points may carry.
+        summary: One line for people.
+    """
+
+    name: str
+    unit: str
+    kind: Kind
+    attributes: tuple[str, ...]
+    summary: str
+
+
+_DISK = (SYSTEM_DEVICE, DISK_IO_DIRECTION)
+_MOUNT = (SYSTEM_DEVICE, SYSTEM_FILESYSTEM_MOUNTPOINT, SYSTEM_FILESYSTEM_TYPE)
+_NETWORK = (NETWORK_INTERFACE_NAME, NETWORK_IO_DIRECTION)
+
+HOST_METRICS: Final[tuple[Metric, ...]] = (
+    Metric(SYSTEM_UPTIME, "s", "gauge", (), "Time since boot."),
+    Metric(SYSTEM_CPU_TIME, "s", "counter", (CPU_MODE,), "CPU time of all logical CPUs together, by mode."),
+    Metric(
+        SYSTEM_CPU_UTILIZATION,
+        "1",
+        "gauge",
+        (CPU_MODE,),
+        "CPU time since the last report, by mode, over what the logical CPUs could give; the modes sum to 1.",
+    ),
+    Metric(SYSTEM_CPU_LOGICAL_COUNT, "{cpu}", "updown", (), "Logical CPUs."),
+    Metric(SYSTEM_CPU_PHYSICAL_COUNT, "{cpu}", "updown", (), "Physical cores, where known."),
+    Metric(SYSTEM_LOAD_AVERAGE_1M, "{thread}", "gauge", (), "Load average over 1 minute, all CPUs together."),
+    Metric(SYSTEM_LOAD_AVERAGE_5M, "{thread}", "gauge", (), "Load average over 5 minutes, all CPUs together."),
+    Metric(SYSTEM_LOAD_AVERAGE_15M, "{thread}", "gauge", (), "Load average over 15 minutes, all CPUs together."),
+    Metric(SYSTEM_MEMORY_USAGE, "By", "updown", (SYSTEM_MEMORY_STATE,), "Memory by state; the states sum to limit."),
+    Metric(SYSTEM_MEMORY_LIMIT, "By", "updown", (), "Memory of the machine."),
+    Metric(SYSTEM_MEMORY_UTILIZATION, "1", "gauge", (SYSTEM_MEMORY_STATE,), "Memory by state over the limit."),
+    Metric(SYSTEM_MEMORY_LINUX_AVAILABLE, "By", "updown", (), "Memory that can be had without swapping."),
+    Metric(SYSTEM_PAGING_USAGE, "By", "updown", (SYSTEM_PAGING_STATE,), "Swap, used and free."),
+    Metric(SYSTEM_PAGING_UTILIZATION, "1", "gauge", (SYSTEM_PAGING_STATE,), "Swap, used and free, over its size."),
+    Metric(SYSTEM_DISK_IO, "By", "counter", _DISK, "Bytes read and written."),
+    Metric(SYSTEM_DISK_OPERATIONS, "{operation}", "counter", _DISK, "Reads and writes."),
+    Metric(SYSTEM_FILESYSTEM_USAGE, "By", "updown", (*_MOUNT, SYSTEM_FILESYSTEM_STATE), "Space by state."),
+    Metric(SYSTEM_FILESYSTEM_UTILIZATION, "1", "gauge", (*_MOUNT, SYSTEM_FILESYSTEM_STATE), "Space over the limit."),
+    Metric(SYSTEM_FILESYSTEM_LIMIT, "By", "updown", _MOUNT, "Size of the file system."),
+    Metric(SYSTEM_NETWORK_IO, "By", "counter", _NETWORK, "Bytes sent and received."),
+    Metric(SYSTEM_NETWORK_ERRORS, "{error}", "counter", _NETWORK, "Packets that failed."),
+    Metric(SYSTEM_NETWORK_PACKET_DROPPED, "{packet}", "counter", _NETWORK, "Packets dropped."),
+    Metric(SYSTEM_PROCESS_COUNT, "{process}", "updown", (), "Processes."),
+)
+
+AGENT_METRICS: Final[tuple[Metric, ...]] = (
+    Metric(AGENT_TARGETS, "{process}", "updown", (STATE,), "Python processes known, by what is done with them."),
+    Metric(AGENT_WINDOWS, "{window}", "counter", (), "Windows sampled."),
+    Metric(AGENT_SAMPLES, "{sample}", "counter", (), "Stacks seen."),
+    Metric(AGENT_SAMPLE_ERRORS, "{error}", "counter", (REASON,), "Windows or samples that failed, by reason."),
+    Metric(AGENT_SAMPLES_LATE, "{sample}", "counter", (), "Samples taken late."),
+    Metric(AGENT_SAMPLES_LOST, "{sample}", "counter", (), "Samples that the rate promised and that were not taken."),
+    Metric(AGENT_CPU_TIME, "s", "counter", (), "CPU time of the agent and of its children."),
+    Metric(AGENT_CPU_NOT_SAMPLED, "s", "counter", (), "CPU time of targets that no stack was seen for."),
+    Metric(AGENT_EXPORTED, "By", "counter", (SIGNAL,), "Bytes the collector accepted, as sent."),
+    Metric(AGENT_DROPPED, "{batch}", "counter", (SIGNAL, REASON), "Batches given up, by reason."),
+    Metric(AGENT_QUEUE_BYTES, "By", "updown", (), "Bytes waiting to be sent."),
+)
+
+METRICS: Final[dict[str, Metric]] = {metric.name: metric for metric in HOST_METRICS + AGENT_METRICS}
