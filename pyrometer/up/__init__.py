@@ -1,0 +1,17 @@
+"""
+``pyrometer up``: the whole system on one machine, as supervised child processes.
+
+    commands    the command line: checks, then one supervisor
+    plan        which parts there are, their commands and addresses (pure)
+    ports       which ports are free, and who holds the others
+    lock        one ``up`` for one data directory
+    supervisor  starts, watches, restarts and stops the parts
+    child       one child process and its log file
+    processes   what the kernel offers so that nothing outlives ``up``
+    guard       a tiny process that clears up after an ``up`` that was killed
+    report      lines for a log, a live display for a terminal
+"""
+
+from pyrometer.up.commands import command
+
+__all__ = ["command"]

@@ -1,0 +1,168 @@
+"""Which parts run, in which order, by which commands: plain data, decided before anything starts."""
+
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+from pyrometer import __version__
+
+LOOPBACK: Final = "127.0.0.1"
+NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """
+    One supervised program.
+
+    Attributes:
+        name: Short and unique.
+        command: What to execute.
+        address: Where a person finds it; empty where there is nothing to open.
+        ready_urls: It is ready when all of them answer 200; with none, as soon as it runs.
+        needs: Names of the parts that must be ready before it is started the first time.
+        environment: Added to ours.
+        stop_reserve_s: Time to stop that is kept for it when the parts stopped before it are slow.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    address: str = ""
+    ready_urls: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default=NOTHING)
+    stop_reserve_s: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpOptions:
+    """
+    What ``pyrometer up`` was asked for.
+
+    Attributes:
+        data_directory: Where the collector stores; absolute.
+        ports: Part to port, for ``collector``, ``agent``, ``dashboard``, and ``demo``: the first of its two.
+        demo: Whether the demo runs.
+        collector_config: The collector's config file.
+        agent_config: The agent's config file.
+    """
+
+    data_directory: Path
+    ports: Mapping[str, int]
+    demo: bool = False
+    collector_config: Path | None = None
+    agent_config: Path | None = None
+
+
+def pyrometer_command(*arguments: str) -> tuple[str, ...]:
+    """Return the command that runs this Pyrometer; -P, so that no folder named ``agent`` in sight is imported."""
+    return (sys.executable, "-P", "-m", "pyrometer", *arguments)
+
+
+def plan_up(options: UpOptions) -> tuple[Part, ...]:
+    """Return the parts of ``pyrometer up`` in the order they start; they stop in the reverse."""
+    parts = [_collector(options), _agent(options), _dashboard(options)]
+    if options.demo:
+        parts.append(_demo(options))
+    return tuple(parts)
+
+
+def url_of(port: int) -> str:
+    """Return the address of a part on this machine."""
+    return f"http://{LOOPBACK}:{port}"
+
+
+def identity(service: str, version: str = __version__) -> dict[str, str]:
+    """Return the variables by which OpenTelemetry SDKs, and our agent, know a program and its release."""
+    return {"OTEL_SERVICE_NAME": service, "OTEL_RESOURCE_ATTRIBUTES": f"service.version={version}"}
+
+
+def stop_deadlines(parts: Iterable[Part], *, now: float, total_s: float) -> list[float]:
+    """
+    Return by when each part must have stopped.
+
+    Args:
+        parts: In the order they are stopped, one after the other.
+        now: Monotonic seconds.
+        total_s: Time for all of them.
+
+    Returns:
+        Monotonic seconds, in the same order: each may use what is left but for the reserves of those after it.
+    """
+    deadlines: list[float] = []
+    last = now + total_s
+    for part in reversed(list(parts)):
+        deadlines.append(last)
+        last -= part.stop_reserve_s
+    return [max(now, deadline) for deadline in reversed(deadlines)]
+
+
+def _collector(options: UpOptions) -> Part:
+    port = options.ports["collector"]
+    return Part(
+        name="collector",
+        command=pyrometer_command(
+            *("collector", "run"),
+            *_config(options.collector_config),
+            *("--http-address", f"{LOOPBACK}:{port}", "--data-dir", str(options.data_directory)),
+        ),
+        address=url_of(port),
+        ready_urls=(f"{url_of(port)}/readyz",),
+        environment=identity("pyrometer-collector"),
+        stop_reserve_s=3.0,
+    )
+
+
+def _agent(options: UpOptions) -> Part:
+    port = options.ports["agent"]
+    return Part(
+        name="agent",
+        command=pyrometer_command(
+            *("agent", "run"),
+            *_config(options.agent_config),
+            *("--endpoint", url_of(options.ports["collector"]), "--http-address", f"{LOOPBACK}:{port}"),
+        ),
+        address=url_of(port),
+        ready_urls=(f"{url_of(port)}/readyz",),
+        needs=("collector",),
+        environment=identity("pyrometer-agent"),
+        stop_reserve_s=2.5,
+    )
+
+
+def _dashboard(options: UpOptions) -> Part:
+    port = options.ports["dashboard"]
+    return Part(
+        name="dashboard",
+        command=pyrometer_command(
+            *("dashboard", "run", "--collector", url_of(options.ports["collector"])),
+            *("--address", f"{LOOPBACK}:{port}"),
+        ),
+        address=url_of(port),
+        ready_urls=(f"{url_of(port)}/_stcore/health",),
+        needs=("collector",),
+        environment=identity("pyrometer-dashboard"),
+        stop_reserve_s=1.5,
+    )
+
+
+def _demo(options: UpOptions) -> Part:
+    port = options.ports["demo"]
+    return Part(
+        name="demo",
+        command=pyrometer_command(
+            *("demo", "run", "--collector", url_of(options.ports["collector"]), "--port-base", str(port)),
+        ),
+        address=url_of(port),
+        ready_urls=(f"{url_of(port)}/healthz", f"{url_of(port + 1)}/healthz"),
+        needs=("collector",),
+        environment=identity("pyrometer-demo"),
+        stop_reserve_s=2.0,
+    )
+
+
+def _config(path: Path | None) -> tuple[str, ...]:
+    return ("--config", str(path)) if path else ()
