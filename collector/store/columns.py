@@ -1,0 +1,57 @@
+"""Rows given as columns, encoded as an Arrow stream with the types that a table's columns have."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import pyarrow as pa
+
+_SIMPLE_TYPES: Final[Mapping[str, pa.DataType]] = {
+    "String": pa.string(),
+    "Bool": pa.bool_(),
+    "DateTime": pa.uint32(),
+    **{f"UInt{bits}": getattr(pa, f"uint{bits}")() for bits in (8, 16, 32, 64)},
+    **{f"Int{bits}": getattr(pa, f"int{bits}")() for bits in (8, 16, 32, 64)},
+    "Float32": pa.float32(),
+    "Float64": pa.float64(),
+}
+_TIME_UNITS: Final = {"3": "ms", "6": "us", "9": "ns"}
+
+
+def columns_to_arrow(columns: Mapping[str, Sequence[Any]], types: Mapping[str, str]) -> bytes:
+    """
+    Return columns as the bytes of an Arrow stream.
+
+    Args:
+        columns: Values per column, all of one length.
+        types: ClickHouse type per column of the table.
+
+    Raises:
+        KeyError: If the table has no such column.
+        pyarrow.ArrowException: If a value does not fit its column.
+    """
+    fields = [pa.field(name, arrow_type(types[name]), nullable=False) for name in columns]
+    arrays = [pa.array(values, type=field.type) for field, values in zip(fields, columns.values(), strict=True)]
+    table = pa.Table.from_arrays(arrays, schema=pa.schema(fields))
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return bytes(sink.getvalue())
+
+
+def arrow_type(type_name: str) -> pa.DataType:
+    """Return the Arrow type whose values ClickHouse reads into a column of the named type without loss."""
+    name = type_name.replace(" ", "")
+    if name in _SIMPLE_TYPES:
+        return _SIMPLE_TYPES[name]
+    if found := re.fullmatch(r"LowCardinality\((.+)\)", name):
+        return arrow_type(found.group(1))
+    if found := re.fullmatch(r"Array\((.+)\)", name):
+        return pa.list_(pa.field("item", arrow_type(found.group(1)), nullable=False))
+    if found := re.fullmatch(r"Map\((String|LowCardinality\(String\)),String\)", name):
+        return pa.map_(pa.string(), pa.field("value", pa.string(), nullable=False))
+    if found := re.fullmatch(r"DateTime64\((\d),'UTC'\)", name):
+        return pa.timestamp(_TIME_UNITS[found.group(1)], tz="UTC")
+    if re.fullmatch(r"DateTime\('UTC'\)", name):
+        return pa.uint32()
+    raise ValueError(f"no Arrow type is known for {type_name}")

@@ -1,0 +1,158 @@
+"""The store inside the collector's own process: chdb, ClickHouse as a library."""
+
+import contextlib
+import json
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import chdb
+
+from collector.store.columns import columns_to_arrow
+from collector.store.pool import Pool
+from collector.store.protocol import Parameter, QueryLimits, Signal, StoreError, store_error
+from collector.store.statements import otlp_schema, query_text, quote_text
+
+DATABASE: Final = "pyrometer"
+# What a parameter's text must escape: chdb reads it as a TSV field.
+_TSV_ESCAPES: Final = str.maketrans(
+    {"\\": "\\\\", "\n": "\\n", "\t": "\\t", "\0": "\\0", "\r": "\\r", "\b": "\\b", "\f": "\\f"}
+)
+
+
+class EmbeddedStore:
+    """
+    ClickHouse in this process, its data in one directory.
+
+    A process can have one such directory open at a time. A connection serves one thread at a time, and several run
+    side by side, so connections are pooled.
+    """
+
+    def __init__(self, data_dir: Path, *, limits: QueryLimits | None = None, connections_max: int = 8) -> None:
+        self._path = data_dir / "clickhouse"
+        self._path.mkdir(parents=True, exist_ok=True)
+        self._limits = limits or QueryLimits()
+        self._types: dict[str, dict[str, str]] = {}
+        self._types_lock = threading.Lock()
+        with _errors():
+            first = chdb.connect(str(self._path))
+            first.query(f"CREATE DATABASE IF NOT EXISTS {DATABASE}")
+            first.close()
+        self._pool: Pool[chdb.state.sqlitelike.Connection] = Pool(self._connect, size_max=connections_max)
+
+    def query(self, name: str, parameters: Mapping[str, Parameter]) -> list[dict[str, Any]]:
+        """Run ``queries/NAME.sql``; see Store."""
+        settings = ", ".join(f"{key} = {_literal(value)}" for key, value in self._limits.settings(name).items())
+        texts = {key: parameter_text(value) for key, value in parameters.items()}
+        with self._pool.connection() as connection, _errors(querying=True):
+            answer = connection.query(f"{query_text(name)}\nSETTINGS {settings}", "JSONCompact", params=texts).bytes()
+        return _rows(answer)
+
+    def insert(self, table: str, columns: Mapping[str, Sequence[Any]], *, token: str) -> int:
+        """Insert rows given as columns; see Store."""
+        count = len(next(iter(columns.values()), ()))
+        if count == 0:
+            return 0
+        body = columns_to_arrow(columns, self._column_types(table))
+        names = ", ".join(columns)
+        self._send(f"INSERT INTO {table} ({names}) SETTINGS {_insert_settings(token)}", "ArrowStream", body)
+        return count
+
+    def insert_otlp(self, signal: Signal, body: bytes, *, token: str) -> None:
+        """Insert raw protobuf; see Store."""
+        settings = (
+            f"format_schema_source = 'string', format_schema = {quote_text(otlp_schema(signal))}, "
+            "format_schema_message_name = 'Request', input_format_protobuf_oneof_presence = 1, "
+            f"{_insert_settings(token)}"
+        )
+        self._send(f"INSERT INTO otlp_{signal} SETTINGS {settings}", "ProtobufSingle", body)
+
+    def execute(self, statement: str) -> None:
+        """Run one statement; see Store."""
+        with self._pool.connection() as connection, _errors():
+            connection.query(statement)
+        with self._types_lock:
+            self._types.clear()
+
+    def select(self, statement: str) -> list[dict[str, Any]]:
+        """Run one fixed SELECT; see Store."""
+        with self._pool.connection() as connection, _errors():
+            return _rows(connection.query(statement, "JSONCompact").bytes())
+
+    def ping(self) -> str:
+        """Return the engine's version."""
+        return str(self.select("SELECT version() AS version")[0]["version"])
+
+    def close(self) -> None:
+        """Close all connections; with the last one the engine shuts down."""
+        self._pool.close()
+
+    def _connect(self) -> Any:
+        with _errors():
+            connection = chdb.connect(str(self._path))
+            connection.query(f"USE {DATABASE}")
+        return connection
+
+    def _send(self, statement: str, input_format: str, body: bytes) -> None:
+        with self._pool.connection() as connection, _errors():
+            inserter = connection.send_insert(statement, input_format)
+            try:
+                inserter.append(body)
+                inserter.finish()
+            except BaseException:
+                with contextlib.suppress(RuntimeError):
+                    inserter.cancel()
+                raise
+
+    def _column_types(self, table: str) -> dict[str, str]:
+        with self._types_lock:
+            known = self._types.get(table)
+        if known is None:
+            rows = self.select(
+                "SELECT name, type FROM system.columns "
+                f"WHERE database = currentDatabase() AND table = {quote_text(table)}"
+            )
+            known = {row["name"]: row["type"] for row in rows}
+            with self._types_lock:
+                self._types[table] = known
+        return known
+
+
+def parameter_text(value: Parameter) -> str:
+    """Return a query parameter as chdb reads it: a scalar text escaped as a TSV field, a list as an array literal."""
+    if isinstance(value, str):
+        return value.translate(_TSV_ESCAPES)
+    if isinstance(value, (int, float)):
+        return str(int(value)) if isinstance(value, bool) else repr(value)
+    return "[" + ",".join(_literal(item) for item in value) + "]"
+
+
+def _literal(value: str | int) -> str:
+    return quote_text(value) if isinstance(value, str) else str(value)
+
+
+def _insert_settings(token: str) -> str:
+    return (
+        f"insert_deduplication_token = {quote_text(token)}, insert_deduplicate = 1, "
+        "deduplicate_blocks_in_dependent_materialized_views = 1, async_insert = 0, "
+        "throw_on_max_partitions_per_insert_block = 0"
+    )
+
+
+def _rows(answer: bytes) -> list[dict[str, Any]]:
+    if not answer:
+        return []
+    table = json.loads(answer)
+    names = [column["name"] for column in table["meta"]]
+    return [dict(zip(names, row, strict=True)) for row in table["data"]]
+
+
+@contextlib.contextmanager
+def _errors(*, querying: bool = False) -> Iterator[None]:
+    try:
+        yield
+    except StoreError:
+        raise
+    except RuntimeError as error:  # chdb raises ChdbError, and bare RuntimeError from inserts
+        raise store_error(str(error), querying=querying) from error

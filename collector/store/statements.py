@@ -1,0 +1,71 @@
+"""SQL text from files: queries and migrations as they were shipped, and migrations split into statements."""
+
+import functools
+import re
+from importlib import resources
+from typing import Final
+
+# Quoted text and comments are taken whole, so that a semicolon in them ends nothing.
+_TOKEN: Final = re.compile(
+    r"""'(?:\\.|''|[^'\\])*'|`(?:\\.|[^`\\])*`|"(?:\\.|[^"\\])*"|--[^\n]*|/\*.*?\*/|;|[^;'`"\-/]+|[-/]""", re.DOTALL
+)
+_QUERY_NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
+
+
+@functools.cache
+def query_text(name: str) -> str:
+    """
+    Return the SQL of ``queries/NAME.sql``.
+
+    Raises:
+        ValueError: If the name is not a query's name.
+        FileNotFoundError: If there is no such query.
+    """
+    if not _QUERY_NAME.fullmatch(name):
+        raise ValueError(f"{name!r} is not a query name")
+    text = resources.files("collector.store").joinpath("queries", f"{name}.sql").read_text(encoding="utf-8")
+    return text.strip().removesuffix(";")
+
+
+def query_names() -> list[str]:
+    """Return the names of all queries, sorted."""
+    folder = resources.files("collector.store").joinpath("queries")
+    return sorted(entry.name.removesuffix(".sql") for entry in folder.iterdir() if entry.name.endswith(".sql"))
+
+
+@functools.cache
+def otlp_schema(signal: str) -> str:
+    """Return the protobuf schema by which ClickHouse reads a signal's requests."""
+    return resources.files("collector.store").joinpath(f"otlp_{signal}.proto").read_text(encoding="utf-8")
+
+
+def split_statements(text: str) -> list[str]:
+    """
+    Return the statements of an SQL text without comments and closing semicolons.
+
+    Raises:
+        ValueError: If a quote is not closed.
+    """
+    statements: list[str] = []
+    parts: list[str] = []
+    position = 0
+    while position < len(text):
+        found = _TOKEN.match(text, position)
+        if found is None:
+            raise ValueError(f"a quote is not closed at character {position}")
+        token = found.group()
+        position = found.end()
+        if token == ";":
+            statements.append("".join(parts))
+            parts = []
+        elif token.startswith(("--", "/*")):
+            parts.append(" ")
+        else:
+            parts.append(token)
+    statements.append("".join(parts))
+    return [statement.strip() for statement in statements if statement.strip()]
+
+
+def quote_text(text: str) -> str:
+    """Return a text as an SQL string literal."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'").replace("\0", "\\0") + "'"
