@@ -4,13 +4,11 @@ import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 from typing import Final
 
 from pyrometer import __version__
 
 LOOPBACK: Final = "127.0.0.1"
-NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +31,7 @@ class Part:
     address: str = ""
     ready_urls: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
-    environment: Mapping[str, str] = field(default=NOTHING)
+    environment: Mapping[str, str] = field(default_factory=dict)
     stop_reserve_s: float = 1.0
 
 
