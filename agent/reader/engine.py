@@ -1,14 +1,14 @@
 """What a stack reader is: an engine attaches to a target, an attachment yields one window of stacks at a time."""
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
-from pyrometer.errors import PermissionDeniedError, TargetNotFoundError
+from agent.procfs import read_stat
+from pyrometer.errors import TargetNotFoundError
 from pyrometer.values import Sample
 
-# Field 22 of /proc/PID/stat, counted from the state field that follows the command's closing parenthesis (field 3).
-_START_TICKS_INDEX = 22 - 3
+# States of /proc/PID/stat: a zombie, and a process on its way out.
+DEAD_STATES: Final = ("Z", "X")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +26,8 @@ class Target:
 
     def is_alive(self) -> bool:
         """Return whether this very process still exists (a zombie does not count)."""
-        try:
-            state, start_ticks = _read_stat(self.pid)
-        except OSError:
-            return False
-        return start_ticks == self.start_ticks and state not in "ZX"
+        stat = read_stat(self.pid)
+        return stat is not None and stat.start_ticks == self.start_ticks and stat.state not in DEAD_STATES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,9 +41,9 @@ class Window:
         duration_ns: How long it really went on.
         period_ns: Nominal time between two samples.
         errors: Samples that failed to be read.
-        late: Samples that were taken late.
+        late: Times the reader noticed that it was behind its rate.
         lost: Samples that the rate promised for this time and that were not taken.
-        own_cpu_ns: CPU time that reading cost, children included.
+        own_cpu_ns: CPU time that reading cost in child processes, which are not in this process's own account.
         ended: The target has gone, or the attachment was detached: there will be no further window.
     """
 
@@ -105,21 +102,10 @@ def find_target(pid: int) -> Target:
 
     Raises:
         TargetNotFoundError: There is none, or it is only waiting to be reaped.
-        PermissionDeniedError: /proc hides it.
     """
-    try:
-        state, start_ticks = _read_stat(pid)
-    except PermissionError as error:
-        raise PermissionDeniedError(f"may not read /proc/{pid}: run as its owner or as root") from error
-    except (OSError, ValueError, OverflowError) as error:
-        raise TargetNotFoundError(f"no process with pid {pid}: check the number, it may have ended") from error
-    if state in "ZX":
+    stat = read_stat(pid)
+    if stat is None:
+        raise TargetNotFoundError(f"no process has the pid {pid}: check the number; it may have ended")
+    if stat.state in DEAD_STATES:
         raise TargetNotFoundError(f"process {pid} has ended and waits for its parent to collect it")
-    return Target(pid, start_ticks)
-
-
-def _read_stat(pid: int) -> tuple[str, int]:
-    # The command stands in parentheses and may itself hold spaces and parentheses: cut after the last one.
-    text = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b") ")[2]
-    fields = text.split()
-    return fields[0].decode(), int(fields[_START_TICKS_INDEX])
+    return Target(pid, stat.start_ticks)
