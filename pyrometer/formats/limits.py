@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from pyrometer.values import STACK_DEPTH_MAX, TRUNCATED, Frame, FrameType, Stack
+from pyrometer.errors import DecodeError
+from pyrometer.values import NOT_SAMPLED, STACK_DEPTH_MAX, TRUNCATED, Frame, FrameType, Stack
 
 # Columns of the store: a count is a UInt32, a value an Int64, a line a UInt32.
 COUNT_MAX = 2**32 - 1
@@ -11,6 +12,8 @@ LINE_MAX = 2**32 - 1
 
 # A sample whose sender gave no stack.
 UNKNOWN_STACK: Stack = (Frame("[unknown]", frame_type=FrameType.MARKER),)
+
+_MARKERS = {frame.function: frame for frame in (NOT_SAMPLED, TRUNCATED, *UNKNOWN_STACK)}
 
 # Factors to nanoseconds; the words are those that pprof, speedscope and OTLP senders use.
 NANOSECONDS_PER_UNIT = {
@@ -65,6 +68,17 @@ def valid_text(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
-def guess_frame_type(file: str) -> FrameType:
-    """Return what a frame is, where its sender does not say: Python when its file looks like a Python source."""
-    return FrameType.CPYTHON if file.endswith((".py", ".pyx")) or file.startswith("<") else FrameType.NATIVE
+def guess_frame(function: str, file: str, line: int) -> Frame:
+    """Return a frame whose sender does not say what it is: one of our markers, Python, or native by its file's name."""
+    marker = _MARKERS.get(function)
+    if marker is not None and not file:
+        return marker
+    is_python = not file or file.endswith((".py", ".pyx")) or file.startswith("<")
+    return Frame(function, file, line, FrameType.CPYTHON if is_python else FrameType.NATIVE)
+
+
+def bounded(number: int, name: str, maximum: int = VALUE_MAX) -> int:
+    """Return the number, or raise DecodeError where it is not 0 to *maximum*."""
+    if not 0 <= number <= maximum:
+        raise DecodeError(f"{name} is {number}, outside 0 to {maximum}")
+    return number

@@ -22,7 +22,7 @@ from opentelemetry.proto.profiles.v1development.profiles_pb2 import (
 )
 
 from pyrometer.errors import DecodeError
-from pyrometer.formats.limits import COUNT_MAX, DEFAULT_LIMITS, NANOSECONDS_PER_UNIT, VALUE_MAX, DecodeLimits
+from pyrometer.formats.limits import COUNT_MAX, DEFAULT_LIMITS, NANOSECONDS_PER_UNIT, DecodeLimits, bounded
 from pyrometer.formats.otlp_dictionary import CheckedDictionary
 from pyrometer.values import Profile, Sample
 
@@ -134,8 +134,8 @@ def _build_profile(
         samples=tuple(_samples(leader, counts, factor, tables)),
         sample_type=sample_type,
         unit=unit,
-        start_unix_ns=_bounded(leader.time_unix_nano, "time_unix_nano"),
-        duration_ns=_bounded(leader.duration_nano, "duration_nano"),
+        start_unix_ns=bounded(leader.time_unix_nano, "time_unix_nano"),
+        duration_ns=bounded(leader.duration_nano, "duration_nano"),
         period_ns=_period_ns(leader, tables),
         attributes=attributes,
     )
@@ -155,7 +155,7 @@ def _target_type(profile: OtlpProfile, tables: CheckedDictionary) -> tuple[str, 
 def _period_ns(profile: OtlpProfile, tables: CheckedDictionary) -> int:
     _, unit = _value_type(profile.period_type, tables)
     factor = NANOSECONDS_PER_UNIT.get(unit, 0)
-    return _bounded(profile.period * factor, "period")
+    return bounded(profile.period * factor, "period")
 
 
 def _samples(
@@ -194,8 +194,8 @@ def _build_sample(sample: OtlpSample, count: int, value: int, tables: CheckedDic
     thread_id, thread_name = _thread(sample, tables)
     return Sample(
         stack=tables.stack(sample.stack_index),
-        count=_bounded(count, "a sample's count", COUNT_MAX),
-        value=_bounded(value, "a sample's value"),
+        count=bounded(count, "a sample's count", COUNT_MAX),
+        value=bounded(value, "a sample's value"),
         thread_id=thread_id,
         thread_name=thread_name,
     )
@@ -235,7 +235,7 @@ def _thread(sample: OtlpSample, tables: CheckedDictionary) -> tuple[int, str]:
             raise DecodeError(f"a sample's attribute {index} is not in attribute_table; or, {_OLDER_LAYOUT}")
         key, value = tables.attribute(index)
         if key == "thread.id" and isinstance(value, int):
-            thread_id = _bounded(value, "thread.id")
+            thread_id = bounded(value, "thread.id")
         elif key == "thread.name":
             thread_name = str(value)
     return thread_id, thread_name
@@ -253,9 +253,3 @@ def _refuse_older_layout(samples: Sequence[OtlpSample]) -> None:
 
 def _value_type(value_type: ValueType, tables: CheckedDictionary) -> tuple[str, str]:
     return tables.string(value_type.type_strindex), tables.string(value_type.unit_strindex)
-
-
-def _bounded(number: int, name: str, maximum: int = VALUE_MAX) -> int:
-    if not 0 <= number <= maximum:
-        raise DecodeError(f"{name} is {number}, outside 0 to {maximum}")
-    return number

@@ -8,7 +8,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 from opentelemetry.proto.profiles.v1development.profiles_pb2 import Line, Location, ProfilesDictionary
 
 from pyrometer.errors import DecodeError
-from pyrometer.formats.limits import LINE_MAX, UNKNOWN_STACK, DecodeLimits, cut_stack, guess_frame_type
+from pyrometer.formats.limits import LINE_MAX, UNKNOWN_STACK, DecodeLimits, bounded, cut_stack, guess_frame
 from pyrometer.values import STACK_DEPTH_MAX, Frame, FrameType, Stack
 
 _FRAME_TYPES = {str(frame_type): frame_type for frame_type in FrameType}
@@ -131,14 +131,15 @@ class CheckedDictionary:
         return [self._line_frame(line, frame_type) for line in location.lines[: STACK_DEPTH_MAX + 1]]
 
     def _line_frame(self, line: Line, frame_type: FrameType | None) -> Frame:
-        if not 0 <= line.line <= LINE_MAX:
-            raise DecodeError(f"a line number of {line.line} is outside 0 to {LINE_MAX}")
+        bounded(line.line, "a line number", LINE_MAX)
         if line.function_index == 0 and not self._functions:
             return Frame("", "", line.line, frame_type or FrameType.NATIVE)
         function = _entry(self._functions, line.function_index, "function_table")
         name = self.string(function.name_strindex) or self.string(function.system_name_strindex)
         file = self.string(function.filename_strindex)
-        return Frame(name, file, line.line, frame_type or guess_frame_type(file))
+        if frame_type is None:
+            return guess_frame(name, file, line.line)
+        return Frame(name, file, line.line, frame_type)
 
     def _address_frame(self, location: Location, frame_type: FrameType | None) -> Frame:
         """Return the frame of a location without symbols: its address, in the file that was mapped there."""
