@@ -6,6 +6,8 @@ from typing import Any, Final
 
 import pyarrow as pa
 
+from collector.store.protocol import StoreError
+
 _SIMPLE_TYPES: Final[Mapping[str, pa.DataType]] = {
     "String": pa.string(),
     "Bool": pa.bool_(),
@@ -27,11 +29,15 @@ def columns_to_arrow(columns: Mapping[str, Sequence[Any]], types: Mapping[str, s
         types: ClickHouse type per column of the table.
 
     Raises:
-        KeyError: If the table has no such column.
-        pyarrow.ArrowException: If a value does not fit its column.
+        StoreError: If the table has no such column, or a value does not fit its column.
     """
+    if unknown := sorted(set(columns) - set(types)):
+        raise StoreError(f"the table has no column {unknown[0]}")
     fields = [pa.field(name, arrow_type(types[name]), nullable=False) for name in columns]
-    arrays = [pa.array(values, type=field.type) for field, values in zip(fields, columns.values(), strict=True)]
+    try:
+        arrays = [pa.array(values, type=field.type) for field, values in zip(fields, columns.values(), strict=True)]
+    except (pa.ArrowException, OverflowError, UnicodeEncodeError) as error:
+        raise StoreError(f"a value does not fit its column: {error}") from error
     table = pa.Table.from_arrays(arrays, schema=pa.schema(fields))
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema) as writer:

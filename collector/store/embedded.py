@@ -12,7 +12,7 @@ import chdb
 from collector.store.columns import columns_to_arrow
 from collector.store.pool import Pool
 from collector.store.protocol import Parameter, QueryLimits, Signal, StoreError, store_error
-from collector.store.statements import otlp_schema, query_text, quote_text
+from collector.store.statements import otlp_schema_path, query_text, quote_text
 
 DATABASE: Final = "pyrometer"
 # What a parameter's text must escape: chdb reads it as a TSV field.
@@ -61,10 +61,10 @@ class EmbeddedStore:
 
     def insert_otlp(self, signal: Signal, body: bytes, *, token: str) -> None:
         """Insert raw protobuf; see Store."""
+        # By path: a schema given as text is written to a cache in the current directory by the embedded engine.
         settings = (
-            f"format_schema_source = 'string', format_schema = {quote_text(otlp_schema(signal))}, "
-            "format_schema_message_name = 'Request', input_format_protobuf_oneof_presence = 1, "
-            f"{_insert_settings(token)}"
+            f"format_schema = {quote_text(f'{otlp_schema_path(signal)}:Request')}, "
+            f"input_format_protobuf_oneof_presence = 1, {_insert_settings(token)}"
         )
         self._send(f"INSERT INTO otlp_{signal} SETTINGS {settings}", "ProtobufSingle", body)
 
@@ -98,21 +98,18 @@ class EmbeddedStore:
         with self._pool.connection() as connection, _errors():
             inserter = connection.send_insert(statement, input_format)
             try:
-                inserter.append(body)
+                inserter.append(body)  # type: ignore[no-untyped-call]
                 inserter.finish()
             except BaseException:
                 with contextlib.suppress(RuntimeError):
-                    inserter.cancel()
+                    inserter.cancel()  # type: ignore[no-untyped-call]
                 raise
 
     def _column_types(self, table: str) -> dict[str, str]:
         with self._types_lock:
             known = self._types.get(table)
         if known is None:
-            rows = self.select(
-                "SELECT name, type FROM system.columns "
-                f"WHERE database = currentDatabase() AND table = {quote_text(table)}"
-            )
+            rows = self.select(f"DESCRIBE TABLE {table}")
             known = {row["name"]: row["type"] for row in rows}
             with self._types_lock:
                 self._types[table] = known
@@ -145,7 +142,18 @@ def _rows(answer: bytes) -> list[dict[str, Any]]:
         return []
     table = json.loads(answer)
     names = [column["name"] for column in table["meta"]]
-    return [dict(zip(names, row, strict=True)) for row in table["data"]]
+    rows = [dict(zip(names, row, strict=True)) for row in table["data"]]
+    for name in (column["name"] for column in table["meta"] if "Float" in column["type"]):
+        for row in rows:
+            row[name] = _floats(row[name])
+    return rows
+
+
+def _floats(value: Any) -> Any:
+    """JSON writes a whole float without a point: make it a float again, as the native protocol gives it."""
+    if isinstance(value, int):
+        return float(value)
+    return [_floats(item) for item in value] if isinstance(value, list) else value
 
 
 @contextlib.contextmanager

@@ -18,7 +18,7 @@ Parameter = str | int | float | Sequence[str] | Sequence[int]
 Signal = Literal["traces", "metrics"]
 
 # The oldest server that parses OTLP as our views need it.
-SERVER_VERSION_MIN = (25, 8)
+SERVER_VERSION_MIN = (25, 9)
 
 # Source: ClickHouse, src/Common/ErrorCodes.cpp. The engine cannot work now; the content is not at fault.
 _CODES_OF_THE_MOMENT = frozenset(
@@ -130,7 +130,7 @@ def store_error(text: str, *, code: int | None = None, querying: bool = False) -
     if code is None:
         found = re.search(r"Code: (\d+)", text)
         code = int(found.group(1)) if found else 0
-    # "Code: 60. DB::Exception: Unknown table … Stack trace: …"
+    # The engine may append its own stack trace to the message.
     short = " ".join(text.partition("Stack trace:")[0].split())[:_TEXT_LENGTH_MAX].strip()
     if querying and code in _CODES_OF_QUERY_LIMITS:
         return QueryLimitError(short, code=code)

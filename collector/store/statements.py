@@ -3,6 +3,7 @@
 import functools
 import re
 from importlib import resources
+from pathlib import Path
 from typing import Final
 
 # Quoted text and comments are taken whole, so that a semicolon in them ends nothing.
@@ -33,10 +34,15 @@ def query_names() -> list[str]:
     return sorted(entry.name.removesuffix(".sql") for entry in folder.iterdir() if entry.name.endswith(".sql"))
 
 
+def otlp_schema_path(signal: str) -> Path:
+    """Return the file with the protobuf schema by which ClickHouse reads a signal's requests."""
+    return Path(str(resources.files("collector.store"))) / f"otlp_{signal}.proto"
+
+
 @functools.cache
 def otlp_schema(signal: str) -> str:
-    """Return the protobuf schema by which ClickHouse reads a signal's requests."""
-    return resources.files("collector.store").joinpath(f"otlp_{signal}.proto").read_text(encoding="utf-8")
+    """Return the text of that file."""
+    return otlp_schema_path(signal).read_text(encoding="utf-8")
 
 
 def split_statements(text: str) -> list[str]:
@@ -55,7 +61,7 @@ def split_statements(text: str) -> list[str]:
             raise ValueError(f"a quote is not closed at character {position}")
         token = found.group()
         position = found.end()
-        if token == ";":
+        if token == ";":  # noqa: S105
             statements.append("".join(parts))
             parts = []
         elif token.startswith(("--", "/*")):

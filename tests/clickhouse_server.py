@@ -1,0 +1,152 @@
+"""
+A real ClickHouse server for tests.
+
+Where ``CLICKHOUSE_URL`` is set, that server is used (the form is that of the collector's ``store.url``). Else one is
+started on loopback from ``libchdb.so`` of the npm package ``@chdb/lib-linux-x64-gnu``: its C function
+``query_stable_v2`` runs clickhouse-local, and that one can serve the native and the HTTP port. It is ClickHouse's own
+TCPHandler and HTTPHandler; it lives until its stdin closes.
+
+    python tests/clickhouse_server.py LIBCHDB DATA_DIR TCP_PORT HTTP_PORT
+"""
+
+import contextlib
+import ctypes
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tarfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+NPM_PACKAGE = "@chdb/lib-linux-x64-gnu@26.7.3-stable.1"
+CACHE_DIR = Path(__file__).resolve().parent.parent / ".cache" / "clickhouse"
+START_TIMEOUT_S = 60
+
+
+class ServerUnavailableError(Exception):
+    """No server can be had; the text says what to do."""
+
+
+@contextlib.contextmanager
+def clickhouse_server(data_dir: Path) -> Iterator[str]:
+    """Give the URL of a running server, without a database; one that was started here ends with the block."""
+    if url := os.environ.get("CLICKHOUSE_URL"):
+        yield url
+        return
+    tcp_port, http_port = _free_port(), _free_port()
+    log = data_dir / "server.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, __file__, str(server_library()), str(data_dir / "data"), str(tcp_port), str(http_port)],
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=output,
+        )
+    try:
+        _wait_until_ready(process, http_port, tcp_port, log)
+        yield f"clickhouse://default@127.0.0.1:{tcp_port}/pyrometer?http_port={http_port}"
+    finally:
+        process.stdin.close()
+        try:
+            process.wait(timeout=15)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def server_library() -> Path:
+    """Return the path of libchdb.so: named by PYROMETER_TEST_LIBCHDB, cached, or fetched with npm into the cache."""
+    if named := os.environ.get("PYROMETER_TEST_LIBCHDB"):
+        if not Path(named).is_file():
+            raise ServerUnavailableError(f"PYROMETER_TEST_LIBCHDB names {named}, which is not a file")
+        return Path(named)
+    library = CACHE_DIR / "libchdb.so"
+    if not library.is_file():
+        CACHE_DIR.mkdir(parents=True, exist_ok=True)
+        _unpack(_npm_pack(), library)
+    return library
+
+
+def _npm_pack() -> Path:
+    packed = sorted(CACHE_DIR.glob("chdb-lib-linux-x64-gnu-*.tgz"))
+    if packed:
+        return packed[-1]
+    if shutil.which("npm") is None:
+        raise ServerUnavailableError(
+            "the storage tests need a ClickHouse server: install npm (it fetches one into .cache/clickhouse), or set "
+            "CLICKHOUSE_URL to a server, or PYROMETER_TEST_LIBCHDB to a libchdb.so"
+        )
+    done = subprocess.run(
+        ["npm", "pack", "--silent", NPM_PACKAGE],
+        cwd=CACHE_DIR,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    packed = sorted(CACHE_DIR.glob("chdb-lib-linux-x64-gnu-*.tgz"))
+    if done.returncode != 0 or not packed:
+        raise ServerUnavailableError(
+            f"npm pack {NPM_PACKAGE} failed: {done.stderr.strip()[-400:]}; set CLICKHOUSE_URL to a server, or "
+            "PYROMETER_TEST_LIBCHDB to a libchdb.so"
+        )
+    return packed[-1]
+
+
+def _unpack(package: Path, library: Path) -> None:
+    partial = library.with_suffix(".partial")
+    with tarfile.open(package) as archive:
+        member = archive.extractfile("package/libchdb.so")
+        with partial.open("wb") as output:
+            shutil.copyfileobj(member, output)
+    partial.rename(library)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def _wait_until_ready(process: subprocess.Popen, http_port: int, tcp_port: int, log: Path) -> None:
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise ServerUnavailableError(f"the ClickHouse server ended: {log.read_text(errors='replace')[-2000:]}")
+        try:
+            with (
+                urllib.request.urlopen(f"http://127.0.0.1:{http_port}/ping", timeout=1) as answer,
+                socket.create_connection(("127.0.0.1", tcp_port), timeout=1),
+            ):
+                if answer.status == 200:
+                    return
+        except (OSError, urllib.error.URLError):
+            time.sleep(0.05)
+    raise ServerUnavailableError(f"the ClickHouse server did not answer within {START_TIMEOUT_S} s")
+
+
+def _serve(library: str, data_dir: str, tcp_port: str, http_port: str) -> None:
+    arguments = [
+        "clickhouse",
+        f"--path={data_dir}",
+        f"--tcp_port={tcp_port}",
+        f"--http_port={http_port}",
+        "--listen_host=127.0.0.1",
+        "--query=SYSTEM START LISTEN TCP; SYSTEM START LISTEN HTTP; "
+        "SELECT count() FROM file('/dev/stdin', 'LineAsString')",
+    ]
+    argv = (ctypes.c_char_p * len(arguments))(*[argument.encode() for argument in arguments])
+    query = ctypes.CDLL(library).query_stable_v2
+    query.restype = ctypes.c_void_p
+    Path(data_dir).mkdir(parents=True, exist_ok=True)
+    os.chdir(data_dir)  # the engine writes a cache of schemas into the current directory
+    query(len(arguments), argv)
+
+
+if __name__ == "__main__":
+    _serve(*sys.argv[1:])
