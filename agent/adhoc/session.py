@@ -1,0 +1,181 @@
+"""One recording from beginning to end: reserve the output, record, write or send the profile, tell the exit code."""
+
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from typing import Final
+
+import click
+from rich.console import Console
+
+from agent.adhoc.interrupts import Interrupts, noted_interrupts
+from agent.adhoc.naming import default_output
+from agent.adhoc.output import OutputFile
+from agent.adhoc.program import Program, describe_exit
+from agent.adhoc.progress import BarDisplay, Display, NoDisplay
+from agent.adhoc.recording import STARTUP_S, Recorder, Recording
+from agent.adhoc.upload import upload_profile
+from agent.command_line import program_name
+from agent.identity import describe_process, read_host_identity
+from agent.matching import IdentityRules
+from agent.procfs import read_stat
+from agent.reader.engine import find_target
+from agent.reader.pyspy import PySpyEngine
+from pyrometer import semconv
+from pyrometer.formats import Format, encode_profile
+from pyrometer.text import printable
+from pyrometer.units import NS_PER_S
+from pyrometer.values import Profile
+
+EXIT_INTERRUPTED: Final = 130
+# How often the display is redrawn and signals are looked at.
+_POLL_S: Final = 0.25
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """
+    What was asked for on the command line.
+
+    Attributes:
+        pid: A running process; None where a program is to be started.
+        program: Its command line.
+        output: Where to write; None for a name of our choice, or nowhere where it is uploaded.
+        chosen: Format of the file.
+        duration_s: Seconds to record; None for no end.
+        engine: How to read.
+        threads: Each thread under a frame of its own.
+        upload: Base address of a collector.
+        quiet: Print nothing but errors.
+    """
+
+    pid: int | None
+    program: tuple[str, ...]
+    output: str | None
+    chosen: Format
+    duration_s: float | None
+    engine: PySpyEngine
+    threads: bool
+    upload: str | None
+    quiet: bool
+
+    def say(self, text: str) -> None:
+        """Print a line for a person, apart from the recorded program's output."""
+        if not self.quiet:
+            click.echo(f"pyrometer: {text}", err=True)
+
+
+def record_pid(request: Request) -> int:
+    """
+    Record a running process and return the command's exit code.
+
+    Raises:
+        PyrometerError: If it cannot be recorded or the profile cannot be delivered.
+    """
+    target = find_target(request.pid or 0)
+    attributes = _identity(target.pid)
+    service = str(attributes.get(semconv.SERVICE_NAME, f"pid-{target.pid}"))
+    with contextlib.ExitStack() as stack:
+        file = _reserve(request, service, stack)
+        interrupts = stack.enter_context(noted_interrupts())
+        recorder = Recorder(request.engine, target, duration_s=request.duration_s)
+        with _display(request) as display:
+            recording = _run(request, recorder, interrupts, display, None)
+        _deliver(request, recording, attributes, file, f"{service} (pid {target.pid})")
+    return _exit_code(request, interrupts)
+
+
+def record_program(request: Request) -> int:
+    """
+    Start a program, record it, end it where it outlives the recording, and return the command's exit code.
+
+    Raises:
+        PyrometerError: If it cannot be started or recorded, or the profile cannot be delivered.
+    """
+    service = program_name(request.program, request.program[0])
+    with contextlib.ExitStack() as stack:
+        file = _reserve(request, service, stack)
+        interrupts = stack.enter_context(noted_interrupts())
+        program = stack.enter_context(Program(list(request.program)))
+        target = find_target(program.pid)
+        attributes: dict[str, str | int] = {semconv.SERVICE_NAME: service}
+        attributes |= _identity(program.pid)
+        recorder = Recorder(request.engine, target, duration_s=request.duration_s, startup_s=STARTUP_S)
+        recording = _run(request, recorder, interrupts, NoDisplay(), program)
+        code = program.end(ending_by_itself=interrupts.first is not None or not target.is_alive())
+        request.say(f"the program {describe_exit(code)}")
+        _deliver(request, recording, attributes, file, f"{service} (pid {target.pid})")
+    return _exit_code(request, interrupts)
+
+
+def _identity(pid: int) -> dict[str, str | int]:
+    stat = read_stat(pid)
+    return {} if stat is None else describe_process(stat, read_host_identity(os.environ), IdentityRules(())).attributes
+
+
+def _reserve(request: Request, service: str, stack: contextlib.ExitStack) -> OutputFile | None:
+    if request.output is None and request.upload is not None:
+        return None
+    path = request.output or default_output(service, time.time_ns(), request.chosen)
+    return stack.enter_context(OutputFile(path))
+
+
+def _display(request: Request) -> Display:
+    console = Console(stderr=True)
+    if request.quiet or not console.is_terminal:
+        return NoDisplay()
+    return BarDisplay(console, request.duration_s)
+
+
+def _run(
+    request: Request, recorder: Recorder, interrupts: Interrupts, display: Display, program: Program | None
+) -> Recording:
+    """Record in a thread, as the main one has the signals and the display; return what was recorded."""
+    recording = Recording(wall=request.engine.idle, by_thread=request.threads)
+    with ThreadPoolExecutor(1, "recorder") as pool:
+        try:
+            future = pool.submit(recorder.run, recording)
+            while not wait([future], timeout=_POLL_S).done:
+                display.update(recording.totals)
+                if interrupts.first is not None:
+                    break
+            # The terminal sends Ctrl-C to the program too; the other signals come to us alone.
+            if program is not None and interrupts.first not in (None, signal.SIGINT):
+                program.forward(interrupts.first or signal.SIGTERM)
+        finally:
+            recorder.stop()
+    future.result()
+    return recording
+
+
+def _deliver(
+    request: Request, recording: Recording, attributes: Mapping[str, str | int], file: OutputFile | None, title: str
+) -> None:
+    profile = recording.profile(attributes)
+    if file is not None:
+        file.write(encode_profile(profile, request.chosen, title))
+        request.say(f"wrote {printable(file.path)} ({request.chosen}): {_summary(recording, profile)}")
+    if request.upload is not None:
+        upload_profile(profile, request.upload)
+        request.say(f"sent to {printable(request.upload)}: {_summary(recording, profile)}")
+    totals = recording.totals
+    if totals.lost:
+        request.say(f"py-spy fell behind and lost about {totals.lost} samples: lower the rate with -r")
+    if totals.merged_stacks:
+        request.say(f"{totals.merged_stacks} samples of too many different stacks are under [other stacks]")
+    if not totals.samples:
+        request.say("no thread was running: add --idle to see where threads wait")
+
+
+def _summary(recording: Recording, profile: Profile) -> str:
+    totals = recording.totals
+    return f"{totals.samples} samples in {profile.duration_ns / NS_PER_S:.1f} s, {totals.errors} errors"
+
+
+def _exit_code(request: Request, interrupts: Interrupts) -> int:
+    # Without a duration Ctrl-C is the way to end a recording; with one it cuts it short.
+    return EXIT_INTERRUPTED if interrupts.first == signal.SIGINT and request.duration_s is not None else 0
