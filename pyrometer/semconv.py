@@ -88,9 +88,13 @@ AGENT_SAMPLES: Final = "pyrometer.agent.samples"
 AGENT_SAMPLE_ERRORS: Final = "pyrometer.agent.sample.errors"
 AGENT_SAMPLES_LATE: Final = "pyrometer.agent.samples.late"
 AGENT_SAMPLES_LOST: Final = "pyrometer.agent.samples.lost"
+AGENT_PROCESSES_IGNORED: Final = "pyrometer.agent.processes.ignored"
+AGENT_DEVICES_IGNORED: Final = "pyrometer.agent.devices.ignored"
 AGENT_CPU_TIME: Final = "pyrometer.agent.cpu.time"
 AGENT_CPU_NOT_SAMPLED: Final = "pyrometer.agent.cpu.not_sampled"
 AGENT_EXPORTED: Final = "pyrometer.agent.exported"
+AGENT_EXPORT_TIME: Final = "pyrometer.agent.export.time"
+AGENT_EXPORT_FAILURES: Final = "pyrometer.agent.export.failures"
 AGENT_DROPPED: Final = "pyrometer.agent.dropped"
 AGENT_QUEUE_BYTES: Final = "pyrometer.agent.queue.usage"
 
@@ -160,9 +164,13 @@ AGENT_METRICS: Final[tuple[Metric, ...]] = (
     Metric(AGENT_SAMPLE_ERRORS, "{error}", "counter", (REASON,), "Windows or samples that failed, by reason."),
     Metric(AGENT_SAMPLES_LATE, "{sample}", "counter", (), "Samples taken late."),
     Metric(AGENT_SAMPLES_LOST, "{sample}", "counter", (), "Samples that the rate promised and that were not taken."),
+    Metric(AGENT_PROCESSES_IGNORED, "{process}", "updown", (), "Processes beyond the limit of those looked at."),
+    Metric(AGENT_DEVICES_IGNORED, "{device}", "counter", (), "Disks, interfaces and file systems beyond the limit."),
     Metric(AGENT_CPU_TIME, "s", "counter", (), "CPU time of the agent and of its children."),
     Metric(AGENT_CPU_NOT_SAMPLED, "s", "counter", (), "CPU time of targets that no stack was seen for."),
     Metric(AGENT_EXPORTED, "By", "counter", (SIGNAL,), "Bytes the collector accepted, as sent."),
+    Metric(AGENT_EXPORT_TIME, "s", "counter", (SIGNAL,), "Time spent sending, failed attempts included."),
+    Metric(AGENT_EXPORT_FAILURES, "{attempt}", "counter", (SIGNAL, REASON), "Attempts to send that failed."),
     Metric(AGENT_DROPPED, "{batch}", "counter", (SIGNAL, REASON), "Batches given up, by reason."),
     Metric(AGENT_QUEUE_BYTES, "By", "updown", (), "Bytes waiting to be sent."),
 )

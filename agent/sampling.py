@@ -1,0 +1,324 @@
+"""
+The loop that watches: scan, pick the busiest, sample each for a window in a thread, scale to CPU time, hand over.
+
+A process that is idle, refused or beyond the limit is not sampled, and its CPU time is reported all the same.
+"""
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from agent.accounting import Account, Moment, Seen
+from agent.procfs import TICK_NS, read_thread_clocks
+from agent.reader.engine import Attachment, Engine, Target, Window
+from agent.selfmetrics import SelfMetrics
+from agent.settings import AgentSettings
+from agent.targets import PythonProcess, Scanner, State
+from pyrometer import semconv
+from pyrometer.errors import NotPythonError, PermissionDeniedError, PyrometerError, TargetNotFoundError
+from pyrometer.units import NS_PER_S
+from pyrometer.values import Profile
+
+_LOG = logging.getLogger(__name__)
+THREADS_READ_MAX = 1024
+# CPU time from before a window that is older than this is reported on its own, so that no sample stands for it.
+_CARRY_NS_MAX = NS_PER_S * 3 // 2
+# The first that fits names the failure in the metrics.
+_REASONS: tuple[tuple[type[PyrometerError], str], ...] = (
+    (NotPythonError, "not_python"),
+    (TargetNotFoundError, "gone"),
+    (PermissionDeniedError, "permission"),
+    (PyrometerError, "engine"),
+)
+
+Outcome = Seen | PyrometerError
+
+
+class Session:
+    """One watched process: its account, the attachment of the engine, and its failures."""
+
+    def __init__(self, process: PythonProcess, account: Account) -> None:
+        self.process = process
+        self.account = account
+        self.in_flight = False
+        self.failures = 0
+        self.retry_at_ns = 0
+        self._lock = threading.Lock()
+        self._attachment: Attachment | None = None
+        self._closed = False
+
+    def attach(self, engine: Engine) -> Attachment:
+        """
+        Return the attachment, made where there is none.
+
+        Raises:
+            TargetNotFoundError: The session was closed, or the process has gone.
+            PyrometerError: The engine cannot read it.
+        """
+        attachment = self._attachment or engine.attach(self.process.target)
+        with self._lock:
+            self._attachment = attachment
+            if self._closed:
+                attachment.detach()
+                raise TargetNotFoundError(f"process {self.process.target.pid} is no longer watched")
+        return attachment
+
+    def release(self) -> None:
+        """Let go of the process; a window being taken ends early."""
+        with self._lock:
+            attachment, self._attachment = self._attachment, None
+        if attachment is not None:
+            attachment.detach()
+
+    def close(self) -> None:
+        """Let go for good, from any thread."""
+        self._closed = True
+        self.release()
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """A window that has ended, one way or the other."""
+
+    session: Session
+    outcome: Outcome
+    window: Window | None
+
+
+class SamplingLoop:
+    """Runs in the thread that calls `run`; `stop` may be called from any, signal handlers included."""
+
+    def __init__(
+        self,
+        settings: AgentSettings,
+        scanner: Scanner,
+        engine: Engine,
+        deliver: Callable[[Sequence[Profile]], None],
+        metrics: SelfMetrics,
+    ) -> None:
+        """
+        Prepare.
+
+        Args:
+            settings: Limits and times.
+            scanner: Finds the processes.
+            engine: Reads them.
+            deliver: Takes finished profiles.
+            metrics: Where it counts.
+        """
+        self._settings = settings
+        self._scanner = scanner
+        self._engine = engine
+        self._deliver = deliver
+        self._metrics = metrics
+        self._sessions: dict[Target, Session] = {}
+        self._done: queue.SimpleQueue[_Done | None] = queue.SimpleQueue()
+        self._running: set[threading.Thread] = set()
+        self._stopping = False
+        self._started_at = _now()
+        self._scanned_at_ns = 0
+        self._told: set[str] = set()
+        self.scanned = threading.Event()
+
+    @property
+    def last_scan_age_s(self) -> float:
+        """Seconds since the loop last looked at the processes."""
+        return (time.monotonic_ns() - self._scanned_at_ns) / NS_PER_S
+
+    def stop(self) -> None:
+        """End `run` soon."""
+        self._stopping = True
+        self._done.put(None)
+
+    def run(self) -> None:
+        """Watch until `stop`, then report what is left."""
+        try:
+            while not self._stopping:
+                self.step()
+                self._await_next()
+        finally:
+            self._wind_down()
+
+    def step(self) -> None:
+        """Scan if it is time, report what is due, and start windows."""
+        now = _now()
+        if now.monotonic_ns - self._scanned_at_ns >= self._settings.targets.scan_interval_s * NS_PER_S:
+            self._scan(now)
+        self._report_unsampled(now)
+        self._start_windows(now)
+
+    def _await_next(self) -> None:
+        due_ns = self._scanned_at_ns + int(self._settings.targets.scan_interval_s * NS_PER_S)
+        timeout_s = max(0.0, (due_ns - time.monotonic_ns()) / NS_PER_S)
+        try:
+            done = self._done.get(timeout=timeout_s)
+        except queue.Empty:
+            return
+        finished = [done]
+        while not self._done.empty():
+            finished.append(self._done.get())
+        self._deliver_all([profile for item in finished if item for profile in self._finish(item)])
+
+    def _scan(self, now: Moment) -> None:
+        scan = self._scanner.scan()
+        self._scanned_at_ns = now.monotonic_ns
+        for session in list(self._sessions.values()):
+            successor = scan.processes.get(session.process.target)
+            if successor is not session.process:  # gone, or another program since an exec
+                self._deliver_all(self._end(session, now))
+                if successor:
+                    account = Account(successor, start=now, start_cpu_ns=session.process.stat.cpu_ns)
+                    self._sessions[successor.target] = Session(successor, account)
+        for target, process in scan.processes.items():
+            if target not in self._sessions:
+                self._sessions[target] = Session(process, self._open_account(process, now))
+        for state in State:
+            if state is not State.OTHER:
+                self._metrics.set(semconv.AGENT_TARGETS, scan.states[state], state=state)
+        self._metrics.set(semconv.AGENT_PROCESSES_IGNORED, scan.ignored)
+        self.scanned.set()
+
+    def _open_account(self, process: PythonProcess, now: Moment) -> Account:
+        """Account a process from its start if we were there, else from now."""
+        started_ns = process.target.start_ticks * TICK_NS
+        age_ns = max(0, time.clock_gettime_ns(time.CLOCK_BOOTTIME) - started_ns)
+        start = Moment(now.monotonic_ns - age_ns, now.unix_ns - age_ns)
+        if start.monotonic_ns < self._started_at.monotonic_ns:
+            return Account(process, start=now, start_cpu_ns=process.stat.cpu_ns)
+        return Account(process, start=start, start_cpu_ns=0)
+
+    def _end(self, session: Session, now: Moment) -> list[Profile]:
+        """Forget a session; a window that is being taken reports itself when it ends, and not here."""
+        self._sessions.pop(session.process.target, None)
+        session.close()
+        return [] if session.in_flight else self._settle(session, now, None)
+
+    def _report_unsampled(self, now: Moment) -> None:
+        window_ns = int(self._settings.sampling.window_s * NS_PER_S)
+        due = [
+            session
+            for session in self._sessions.values()
+            if not session.in_flight and session.account.open_ns(now) >= window_ns
+        ]
+        self._deliver_all([profile for session in due for profile in self._settle(session, now, None)])
+
+    def _start_windows(self, now: Moment) -> None:
+        sampling = self._settings.sampling
+        free = sampling.concurrent_max - sum(session.in_flight for session in self._sessions.values())
+        ready = [
+            (share, session)
+            for session in self._sessions.values()
+            if not session.in_flight
+            and now.monotonic_ns >= session.retry_at_ns
+            and (share := session.account.busy_share(now)) >= sampling.busy_share_min
+        ]
+        ready.sort(key=lambda pair: pair[0], reverse=True)
+        self._metrics.set(semconv.AGENT_TARGETS, max(0, len(ready) - max(0, free)), state="waiting")
+        for _, session in ready[: max(0, free)]:
+            self._start_window(session, now)
+        sampled = sum(session.in_flight for session in self._sessions.values())
+        self._metrics.set(semconv.AGENT_TARGETS, sampled, state="sampled")
+
+    def _start_window(self, session: Session, now: Moment) -> None:
+        if session.account.open_ns(now) > _CARRY_NS_MAX:
+            self._deliver_all(self._settle(session, now, None))
+        session.in_flight = True
+        pid = session.process.target.pid
+        thread = threading.Thread(target=self._take_window, args=(session,), name=f"window-{pid}", daemon=True)
+        self._running.add(thread)
+        thread.start()
+
+    def _take_window(self, session: Session) -> None:
+        """Run in a thread of its own: block for one window and put what came of it on the queue."""
+        target = session.process.target
+        window: Window | None = None
+        outcome: Outcome
+        try:
+            attachment = session.attach(self._engine)
+            before = read_thread_clocks(target.pid, THREADS_READ_MAX)
+            window = attachment.sample()
+            after = read_thread_clocks(target.pid, THREADS_READ_MAX)
+            outcome = Seen(window.samples, window.period_ns, before, after)
+        except PyrometerError as error:
+            outcome = error
+        except Exception as error:  # noqa: BLE001 (a defect of an engine must not end the watch)
+            _LOG.debug("engine %s failed on process %d", self._engine.name, target.pid, exc_info=True)
+            outcome = PyrometerError(f"engine {self._engine.name}: {type(error).__name__}: {error}")
+        self._running.discard(threading.current_thread())
+        self._done.put(_Done(session, outcome, window))
+
+    def _finish(self, done: _Done) -> list[Profile]:
+        session, now = done.session, _now()
+        session.in_flight = False
+        session.process.refresh()
+        if isinstance(done.outcome, PyrometerError):
+            self._fail(session, done.outcome, now)
+            return self._settle(session, now, None)
+        session.failures = 0
+        if done.window:
+            self._count_window(done.window)
+            if done.window.ended:
+                session.release()
+        return self._settle(session, now, done.outcome)
+
+    def _count_window(self, window: Window) -> None:
+        self._metrics.add(semconv.AGENT_WINDOWS)
+        self._metrics.add(semconv.AGENT_SAMPLES, sum(sample.count for sample in window.samples))
+        self._metrics.add(semconv.AGENT_SAMPLES_LATE, window.late)
+        self._metrics.add(semconv.AGENT_SAMPLES_LOST, window.lost)
+        if window.errors:
+            self._metrics.add(semconv.AGENT_SAMPLE_ERRORS, window.errors, reason="read")
+
+    def _fail(self, session: Session, error: PyrometerError, now: Moment) -> None:
+        """Count a failure, and leave the process alone for a while, longer each time."""
+        session.release()
+        reason = next(name for kind, name in _REASONS if isinstance(error, kind))
+        self._metrics.add(semconv.AGENT_SAMPLE_ERRORS, reason=reason)
+        sampling = self._settings.sampling
+        backoff_s = min(sampling.backoff_max_s, sampling.backoff_s * 2.0 ** min(session.failures, 16))
+        if reason == "not_python":
+            backoff_s = sampling.backoff_max_s
+        session.failures += 1
+        session.retry_at_ns = now.monotonic_ns + int(backoff_s * NS_PER_S)
+        if reason != "gone" and reason not in self._told:
+            self._told.add(reason)
+            _LOG.warning("%s; it is tried again later, and more of this kind is counted, not logged", error)
+
+    def _settle(self, session: Session, now: Moment, seen: Seen | None) -> list[Profile]:
+        profile = session.account.settle(now, seen)
+        if profile is None:
+            return []
+        unseen_ns = sum(sample.value for sample in profile.samples if sample.count == 0)
+        self._metrics.add(semconv.AGENT_CPU_NOT_SAMPLED, unseen_ns / NS_PER_S)
+        return [profile]
+
+    def _deliver_all(self, profiles: list[Profile]) -> None:
+        if profiles:
+            self._deliver(profiles)
+
+    def _wind_down(self) -> None:
+        """End every window early, wait for their threads a moment, and report what every process used until now."""
+        sessions = list(self._sessions.values())
+        for session in sessions:
+            session.close()
+        deadline = time.monotonic() + self._settings.sampling.stop_s
+        for thread in list(self._running):
+            thread.join(max(0.0, deadline - time.monotonic()))
+        profiles: list[Profile] = []
+        while not self._done.empty():
+            if done := self._done.get():
+                profiles += self._finish(done)
+        now = _now()
+        for session in sessions:
+            session.process.refresh()
+            if session.account.cpu_ns():
+                profiles += self._settle(session, now, None)
+        self._deliver_all(profiles)
+        self._scanner.close()
+
+
+def _now() -> Moment:
+    return Moment(time.monotonic_ns(), time.time_ns())

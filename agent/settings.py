@@ -1,0 +1,185 @@
+"""The agent's settings, each with its default and its bounds. `configs/agent.yaml` shows them with comments."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from pyrometer.config import load_settings
+from pyrometer.errors import ConfigError
+
+_ADDRESS = r"^(\[[0-9A-Fa-f:.]+\]|[^:\s\[\]]+):[0-9]{1,5}$"
+_ENDPOINT = r"^https?://[^\s/?#]+(/[^\s?#]*)?$"
+
+Seconds = Annotated[float, msgspec.Meta(ge=0.1, le=3600.0)]
+Url = Annotated[str, msgspec.Meta(pattern=_ENDPOINT)]
+Regex = Annotated[str, msgspec.Meta(max_length=1000)] | None
+
+
+class Match(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """
+    A rule about a process: it applies where every pattern given is found (``re.search``); without any it never does.
+
+    The command line is looked at in memory only; it is never stored or sent.
+    """
+
+    executable: Regex = None
+    service: Regex = None
+    user: Regex = None
+    cgroup: Regex = None
+    command_line: Regex = None
+
+
+class IdentityRule(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    r"""What to call the processes a rule applies to; ``\1`` is the first group of its ``command_line`` pattern."""
+
+    match: Match
+    service_name: str | None = None
+    service_version: str | None = None
+    environment: str | None = None
+
+
+class TargetSettings(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """Which processes are watched."""
+
+    allow: tuple[Match, ...] = ()
+    deny: tuple[Match, ...] = ()
+    scan_interval_s: Seconds = 1.0
+    young_s: Annotated[float, msgspec.Meta(ge=0.0, le=60.0)] = 1.0
+    targets_max: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 512
+    processes_max: Annotated[int, msgspec.Meta(ge=1, le=4_194_304)] = 32_768
+
+
+class SamplingSettings(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """How they are sampled."""
+
+    rate_hz: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 19
+    window_s: Annotated[float, msgspec.Meta(ge=0.5, le=300.0)] = 10.0
+    concurrent_max: Annotated[int, msgspec.Meta(ge=1, le=256)] = 16
+    # A process that used less of one core than this since the last look is left alone; its time is accounted anyway.
+    busy_share_min: Annotated[float, msgspec.Meta(ge=0.0, le=1.0)] = 0.002
+    backoff_s: Seconds = 10.0
+    backoff_max_s: Seconds = 600.0
+    # How long the windows being taken may need to end when the agent is told to stop.
+    stop_s: Annotated[float, msgspec.Meta(ge=0.0, le=30.0)] = 1.5
+
+
+class MetricsSettings(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """The metrics of the host and of the agent."""
+
+    enabled: bool = True
+    interval_s: Annotated[float, msgspec.Meta(ge=1.0, le=3600.0)] = 10.0
+    # Disks, network interfaces and file systems reported, each kind on its own; those beyond are counted.
+    devices_max: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 64
+
+
+class ExportSettings(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """
+    How batches reach the collector.
+
+    The variables OTEL_EXPORTER_OTLP_* stand for these where they are set; see `agent.destination`.
+    """
+
+    endpoint: Url = "http://127.0.0.1:4318"
+    # Whole addresses for one signal, used as they are.
+    metrics_url: Url | None = None
+    profiles_url: Url | None = None
+    compression: Literal["gzip", "none"] = "gzip"
+    queue_bytes_max: Annotated[int, msgspec.Meta(ge=65_536, le=4_294_967_296)] = 33_554_432
+    batch_bytes_max: Annotated[int, msgspec.Meta(ge=4_096, le=67_108_864)] = 4_194_304
+    timeout_s: Annotated[float, msgspec.Meta(ge=0.1, le=300.0)] = 10.0
+    retry_s: Seconds = 1.0
+    retry_max_s: Seconds = 30.0
+    flush_s: Annotated[float, msgspec.Meta(ge=0.0, le=60.0)] = 2.0
+
+
+class HttpSettings(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """The agent's own small HTTP server."""
+
+    address: Annotated[str, msgspec.Meta(pattern=_ADDRESS)] = "127.0.0.1:7072"
+
+
+class IdentitySettings(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """What processes are called, where they do not say it themselves; the first rule that names a thing gives it."""
+
+    rules: tuple[IdentityRule, ...] = (
+        IdentityRule(
+            match=Match(command_line=r"\bpyrometer (agent|collector|dashboard) run\b"), service_name=r"pyrometer-\1"
+        ),
+    )
+
+
+class AgentSettings(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """The root of the agent's settings."""
+
+    targets: TargetSettings = msgspec.field(default_factory=TargetSettings)
+    identity: IdentitySettings = msgspec.field(default_factory=IdentitySettings)
+    sampling: SamplingSettings = msgspec.field(default_factory=SamplingSettings)
+    metrics: MetricsSettings = msgspec.field(default_factory=MetricsSettings)
+    export: ExportSettings = msgspec.field(default_factory=ExportSettings)
+    http: HttpSettings = msgspec.field(default_factory=HttpSettings)
+
+
+def load_agent_settings(
+    path: Path | None, *, environment: Mapping[str, str], flags: Mapping[str, Any]
+) -> AgentSettings:
+    """
+    Build the agent's settings: defaults < file < environment < flags.
+
+    Raises:
+        ConfigError: With the key, the value, where it came from and the rule.
+    """
+    settings = load_settings(AgentSettings, program="agent", path=path, environment=environment, flags=flags)
+    for index, rule in enumerate(settings.targets.allow):
+        _check_match(rule, f"targets.allow[{index}]")
+    for index, rule in enumerate(settings.targets.deny):
+        _check_match(rule, f"targets.deny[{index}]")
+    for index, identity_rule in enumerate(settings.identity.rules):
+        _check_match(identity_rule.match, f"identity.rules[{index}].match")
+        _check_template(identity_rule, f"identity.rules[{index}]")
+    parse_address(settings.http.address, key="http.address")
+    if settings.export.batch_bytes_max > settings.export.queue_bytes_max:
+        raise ConfigError(
+            f"settings: export.batch_bytes_max = {settings.export.batch_bytes_max}: "
+            f"must not be more than export.queue_bytes_max = {settings.export.queue_bytes_max}"
+        )
+    return settings
+
+
+def parse_address(address: str, *, key: str) -> tuple[str, int]:
+    """
+    Return host and port of ``HOST:PORT`` or ``[IPV6]:PORT``; port 0 means any free one.
+
+    Raises:
+        ConfigError: If it is neither.
+    """
+    host, _, port = address.rpartition(":")
+    if not re.match(_ADDRESS, address) or int(port) > 65_535:  # noqa: PLR2004
+        raise ConfigError(f"{key} = {address!r}: must be HOST:PORT with a port from 0 to 65535, such as 127.0.0.1:7072")
+    return host.strip("[]"), int(port)
+
+
+def _check_match(match: Match, key: str) -> None:
+    patterns = {name: getattr(match, name) for name in match.__struct_fields__}
+    given = {name: pattern for name, pattern in patterns.items() if pattern is not None}
+    if not given:
+        raise ConfigError(f"settings: {key}: must name at least one of {', '.join(sorted(patterns))}")
+    for name, pattern in given.items():
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise ConfigError(f"settings: {key}.{name} = {pattern!r}: must be a regular expression: {error}") from error
+
+
+def _check_template(rule: IdentityRule, key: str) -> None:
+    groups = re.compile(rule.match.command_line or "").groups
+    for name in ("service_name", "service_version", "environment"):
+        template = getattr(rule, name)
+        for group in re.findall(r"\\(\d+)", template or ""):
+            if not 0 < int(group) <= groups:
+                raise ConfigError(
+                    f"settings: {key}.{name} = {template!r}: "
+                    f"\\{group} needs a command_line pattern with that many groups; it has {groups}"
+                )
