@@ -1,7 +1,7 @@
 """
 The flame graph that the HTML export and the dashboard share: TypeScript sources, and the scripts built from them.
 
-``npm run build`` in this folder makes the scripts anew; ``npm run check`` fails where they are not what the sources say.
+``npm run build`` in this folder makes the scripts; ``npm run check`` fails where they are not what the sources say.
 """
 
 from importlib import resources

@@ -25,7 +25,7 @@ FUNCTIONS_MAX = 500
 
 _PLACE = re.compile(r"\{\{(\w+)\}\}")
 # What could end the script block, or a line of a script, or start an entity.
-_UNSAFE_IN_SCRIPT = {character: f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"}
+_UNSAFE_IN_SCRIPT = str.maketrans({character: f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"})
 
 
 def profile_to_html(profile: Profile, title: str, *, max_nodes: int = NODES_MAX) -> str:
@@ -95,7 +95,7 @@ def _joined(attributes: Mapping[str, str | int], *keys: str) -> str:
 
 def _script_json(data: dict[str, Any]) -> str:
     text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return text.translate(str.maketrans(_UNSAFE_IN_SCRIPT))
+    return text.translate(_UNSAFE_IN_SCRIPT)
 
 
 def _security_policy(script: str, style: str) -> str:
