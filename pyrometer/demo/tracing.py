@@ -20,7 +20,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 SERVICE_NAME: Final = "shop"
-_FLUSH_AT_EXIT_S: Final = 1.5
+_FLUSH_AT_EXIT_S: Final = 0.8
 # Asks for the provider when a span starts, so it may be made before the provider is.
 _TRACER: Final = trace.get_tracer("pyrometer.demo")
 
