@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -130,9 +130,9 @@ class Recorder:
         self._startup_s = startup_s
         self._stopped = threading.Event()
 
-    def run(self, recording: Recording) -> None:
+    def run(self, add: Callable[[Window], None]) -> None:
         """
-        Add windows to the recording until the end; call it in any one thread.
+        Hand over windows until the end; call it in any one thread.
 
         Raises:
             PyrometerError: If the target could not be read; a target that was read once and has gone is no error.
@@ -153,7 +153,7 @@ class Recorder:
                     raise
                 self._stopped.wait(STARTUP_RETRY_S)
                 continue
-            recording.add(window)
+            add(window)
             windows += 1
             if window.ended:
                 return

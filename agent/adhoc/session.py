@@ -1,7 +1,6 @@
 """One recording from beginning to end: reserve the output, record, write or send the profile, tell the exit code."""
 
 import contextlib
-import os
 import signal
 import time
 from collections.abc import Mapping
@@ -12,6 +11,7 @@ from typing import Final
 import click
 from rich.console import Console
 
+from agent.adhoc.identify import identify, service_of
 from agent.adhoc.interrupts import Interrupts, noted_interrupts
 from agent.adhoc.naming import default_output
 from agent.adhoc.output import OutputFile
@@ -20,9 +20,6 @@ from agent.adhoc.progress import BarDisplay, Display, NoDisplay
 from agent.adhoc.recording import STARTUP_S, Recorder, Recording
 from agent.adhoc.upload import upload_profile
 from agent.command_line import program_name
-from agent.identity import describe_process, read_host_identity
-from agent.matching import IdentityRules
-from agent.procfs import read_stat
 from agent.reader.engine import find_target
 from agent.reader.pyspy import PySpyEngine
 from pyrometer import semconv
@@ -77,8 +74,8 @@ def record_pid(request: Request) -> int:
         PyrometerError: If it cannot be recorded or the profile cannot be delivered.
     """
     target = find_target(request.pid or 0)
-    attributes = _identity(target.pid)
-    service = str(attributes.get(semconv.SERVICE_NAME, f"pid-{target.pid}"))
+    attributes = identify(target.pid)
+    service = service_of(attributes)
     with contextlib.ExitStack() as stack:
         file = _reserve(request, service, stack)
         interrupts = stack.enter_context(noted_interrupts())
@@ -103,18 +100,13 @@ def record_program(request: Request) -> int:
         program = stack.enter_context(Program(list(request.program)))
         target = find_target(program.pid)
         attributes: dict[str, str | int] = {semconv.SERVICE_NAME: service}
-        attributes |= _identity(program.pid)
+        attributes |= identify(program.pid)
         recorder = Recorder(request.engine, target, duration_s=request.duration_s, startup_s=STARTUP_S)
         recording = _run(request, recorder, interrupts, NoDisplay(), program)
         code = program.end(ending_by_itself=interrupts.first is not None or not target.is_alive())
         request.say(f"the program {describe_exit(code)}")
         _deliver(request, recording, attributes, file, f"{service} (pid {target.pid})")
     return _exit_code(request, interrupts)
-
-
-def _identity(pid: int) -> dict[str, str | int]:
-    stat = read_stat(pid)
-    return {} if stat is None else describe_process(stat, read_host_identity(os.environ), IdentityRules(())).attributes
 
 
 def _reserve(request: Request, service: str, stack: contextlib.ExitStack) -> OutputFile | None:
@@ -138,7 +130,7 @@ def _run(
     recording = Recording(wall=request.engine.idle, by_thread=request.threads)
     with ThreadPoolExecutor(1, "recorder") as pool:
         try:
-            future = pool.submit(recorder.run, recording)
+            future = pool.submit(recorder.run, recording.add)
             while not wait([future], timeout=_POLL_S).done:
                 display.update(recording.totals)
                 if interrupts.first is not None:
@@ -173,7 +165,8 @@ def _deliver(
 
 def _summary(recording: Recording, profile: Profile) -> str:
     totals = recording.totals
-    return f"{totals.samples} samples in {profile.duration_ns / NS_PER_S:.1f} s, {totals.errors} errors"
+    seconds = profile.duration_ns / NS_PER_S
+    return f"{totals.samples} sample{'' if totals.samples == 1 else 's'} in {seconds:.1f} s, {totals.errors} errors"
 
 
 def _exit_code(request: Request, interrupts: Interrupts) -> int:

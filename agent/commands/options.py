@@ -47,6 +47,9 @@ class DurationType(click.ParamType):  # type: ignore[type-arg]  # generic only i
 
 
 pid_option: Final = click.option("-p", "--pid", type=PidType(), help="Process id of a running Python program.")
+required_pid_option: Final = click.option(
+    "-p", "--pid", type=PidType(), required=True, help="Process id of a running Python program."
+)
 rate_option: Final = click.option(
     "-r",
     "--rate",
