@@ -2,6 +2,7 @@
 
 import logging
 import platform
+from importlib.metadata import version
 from typing import Any
 
 from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
@@ -56,7 +57,7 @@ class QueueMetricExporter(MetricExporter):
 def start_metrics(
     settings: MetricsSettings, host: HostIdentity, metrics: SelfMetrics, exporter: Exporter
 ) -> MeterProvider:
-    """Begin to report the host and the agent; `MeterProvider.shutdown` sends a last time and ends it."""
+    """Begin to report the host and the agent, now first; `MeterProvider.shutdown` reports a last time and ends it."""
     reader = PeriodicExportingMetricReader(
         QueueMetricExporter(exporter), export_interval_millis=settings.interval_s * _MS_PER_S
     )
@@ -67,6 +68,7 @@ def start_metrics(
     )
     meter = provider.get_meter("pyrometer.agent", __version__, schema_url=semconv.SCHEMA_URL)
     register_metrics(meter, host_reads(HostReader(metrics, devices_max=settings.devices_max)), metrics)
+    provider.force_flush()
     return provider
 
 
@@ -85,10 +87,6 @@ def _resource_attributes(host: HostIdentity) -> dict[str, str]:
         semconv.OS_DESCRIPTION: f"{platform.system()} {platform.release()}",
         semconv.TELEMETRY_SDK_NAME: "opentelemetry",
         semconv.TELEMETRY_SDK_LANGUAGE: "python",
-        semconv.TELEMETRY_SDK_VERSION: _sdk_version(),
+        semconv.TELEMETRY_SDK_VERSION: version("opentelemetry-sdk"),
     }
     return {key: value for key, value in attributes.items() if value}
-
-
-def _sdk_version() -> str:
-    return Resource.create().attributes.get(semconv.TELEMETRY_SDK_VERSION, "")  # type: ignore[return-value]

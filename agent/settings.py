@@ -106,7 +106,8 @@ class IdentitySettings(msgspec.Struct, forbid_unknown_fields=True, kw_only=True)
 
     rules: tuple[IdentityRule, ...] = (
         IdentityRule(
-            match=Match(command_line=r"\bpyrometer (agent|collector|dashboard) run\b"), service_name=r"pyrometer-\1"
+            match=Match(command_line=r"\bpyrometer (agent|collector|dashboard|demo|up)\b"),
+            service_name=r"pyrometer-\1",
         ),
     )
 
