@@ -3,11 +3,13 @@
 import os
 import select
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Final
 
+_TOGETHER_S: Final = 0.5
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -17,18 +19,23 @@ class StopRequest:
 
     Attributes:
         first: The first signal that asked; None while nobody did.
-        count: How many signals asked. Whoever asks twice does not want to wait.
+        insisted: Whether a later signal asked again: somebody does not want to wait. One that comes together with the
+            first does not count, because make passes on what the whole process group got already.
     """
 
     def __init__(self, wakeup: int) -> None:
         self.first: signal.Signals | None = None
-        self.count = 0
+        self.insisted = False
+        self._asked_at = 0.0
         self._wakeup = wakeup
 
     def ask(self, number: int, _frame: FrameType | None = None) -> None:
         """Note a signal."""
-        self.first = self.first or signal.Signals(number)
-        self.count += 1
+        now = time.monotonic()
+        if self.first is None:
+            self.first, self._asked_at = signal.Signals(number), now
+        elif now - self._asked_at > _TOGETHER_S:
+            self.insisted = True
 
     def wait(self, timeout_s: float) -> None:
         """Wait until a signal arrives, the end of a child (SIGCHLD) included, at most *timeout_s*."""

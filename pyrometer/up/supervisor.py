@@ -204,17 +204,16 @@ class Supervisor:
         running = [slot for slot in reversed(self._slots) if slot.child]
         started = time.monotonic()
         deadlines = stop_deadlines((slot.part for slot in running), now=started, total_s=self._stop_total_s)
-        asked = request.count
         for slot, deadline in zip(running, deadlines, strict=True):
-            self._stop(slot, deadline, in_a_hurry=lambda: request.count > max(1, asked), request=request)
+            self._stop(slot, deadline, request)
         self._end_descendants()
 
-    def _stop(self, slot: _Slot, deadline: float, *, in_a_hurry: Callable[[], bool], request: StopRequest) -> None:
+    def _stop(self, slot: _Slot, deadline: float, request: StopRequest) -> None:
         if slot.child is None:
             return
         started = time.monotonic()
         slot.child.ask_to_stop()
-        while slot.child.exit_code() is None and time.monotonic() < deadline and not in_a_hurry():
+        while slot.child.exit_code() is None and time.monotonic() < deadline and not request.insisted:
             request.wait(TICK_S)
         stopped = slot.child.exit_code() is not None
         self._kill(slot)

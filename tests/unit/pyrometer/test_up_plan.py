@@ -1,0 +1,79 @@
+"""Which parts run, and how."""
+
+from pathlib import Path
+
+import pytest
+
+from pyrometer.up.plan import Part, UpOptions, plan_up, stop_deadlines
+
+PORTS = {"collector": 4318, "agent": 7072, "dashboard": 8501, "demo": 20_000}
+
+
+def an_option(**changes) -> UpOptions:
+    return UpOptions(**{"data_directory": Path("/data"), "ports": PORTS, **changes})
+
+
+def a_part(name: str, reserve_s: float) -> Part:
+    return Part(name=name, command=("true",), stop_reserve_s=reserve_s)
+
+
+def test_parts_start_in_order_and_the_demo_only_when_asked():
+    """The collector starts first; the demo is there only with its option, and last."""
+    assert [part.name for part in plan_up(an_option())] == ["collector", "agent", "dashboard"]
+    assert [part.name for part in plan_up(an_option(demo=True))] == ["collector", "agent", "dashboard", "demo"]
+
+
+def test_all_others_need_the_collector():
+    """Whatever sends to the collector, or reads from it, waits until it is ready."""
+    collector, *others = plan_up(an_option(demo=True))
+
+    assert collector.needs == ()
+    assert {part.needs for part in others} == {("collector",)}
+
+
+def test_every_part_gets_its_own_port_and_the_collectors_address():
+    """The chosen ports reach the commands, the shown addresses and the readiness checks."""
+    parts = {part.name: part for part in plan_up(an_option(demo=True))}
+
+    assert "127.0.0.1:4318" in parts["collector"].command
+    assert "/data" in parts["collector"].command
+    for name in ("agent", "dashboard", "demo"):
+        assert "http://127.0.0.1:4318" in parts[name].command
+    assert parts["dashboard"].address == "http://127.0.0.1:8501"
+    assert parts["agent"].ready_urls == ("http://127.0.0.1:7072/readyz",)
+    assert parts["demo"].ready_urls == ("http://127.0.0.1:20000/healthz", "http://127.0.0.1:20001/healthz")
+
+
+def test_config_files_go_to_their_programs():
+    """Each program gets its own config file and no other."""
+    options = an_option(collector_config=Path("/etc/c.yaml"), agent_config=Path("/etc/a.yaml"))
+
+    parts = {part.name: part.command for part in plan_up(options)}
+
+    assert parts["collector"][-6:-4] == ("--config", "/etc/c.yaml")
+    assert "/etc/a.yaml" in parts["agent"]
+    assert "--config" not in parts["dashboard"]
+
+
+def test_no_part_is_imported_from_the_current_directory():
+    """The interpreter runs with -P: a folder named `agent` where somebody stands is not our agent."""
+    assert all(part.command[1] == "-P" for part in plan_up(an_option(demo=True)))
+
+
+def test_the_last_part_to_stop_may_use_what_the_others_left():
+    """Each deadline keeps the reserves of the parts that stop later, and the last one is the total."""
+    parts = [a_part("demo", 2.0), a_part("agent", 2.5), a_part("collector", 3.0)]
+
+    assert stop_deadlines(parts, now=100.0, total_s=9.0) == pytest.approx([103.5, 106.0, 109.0])
+
+
+def test_reserves_above_the_total_leave_no_negative_time():
+    """With too little time in all, a part is asked to stop and then killed at once, never before."""
+    parts = [a_part("a", 5.0), a_part("b", 5.0)]
+
+    assert stop_deadlines(parts, now=10.0, total_s=3.0) == pytest.approx([10.0, 13.0])
+
+
+def test_the_reserves_of_all_parts_fit_into_the_time_to_stop():
+    """The planned parts can all use their reserve within the ten seconds that are promised."""
+    assert sum(part.stop_reserve_s for part in plan_up(an_option(demo=True))) <= 9.0
