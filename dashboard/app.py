@@ -1,0 +1,38 @@
+"""The entry point that Streamlit runs: page settings, navigation, and the time range all pages share."""
+
+from pathlib import Path
+from typing import Final
+
+import streamlit as st
+
+from dashboard.links import DEFAULT_RANGE, FLAMEGRAPH, HOSTS, OVERVIEW, RANGES, REGRESSIONS
+
+_HERE: Final = Path(__file__).resolve().parent
+
+# Pictures of our own: the icon of a page would be fetched from elsewhere as the browser tab's icon.
+st.set_page_config(page_title="Pyrometer", page_icon=str(_HERE / "icon.svg"), layout="wide", initial_sidebar_state=288)
+st.logo(str(_HERE / "logo.svg"), size="large", icon_image=str(_HERE / "icon.svg"))
+
+page = st.navigation(
+    [
+        st.Page(OVERVIEW, title="Overview", icon=":material/dashboard:", default=True),
+        st.Page(FLAMEGRAPH, title="Flame graph", icon=":material/local_fire_department:"),
+        st.Page(REGRESSIONS, title="Regressions", icon=":material/compare_arrows:"),
+        st.Page(HOSTS, title="Hosts", icon=":material/dns:"),
+    ]
+)
+
+with st.sidebar:
+    st.segmented_control(
+        "Time range",
+        list(RANGES),
+        default=DEFAULT_RANGE,
+        required=True,
+        key="range",
+        bind="query-params",
+        width="stretch",
+        wrap=False,
+        help="The last minutes, hours or days, up to now.",
+    )
+
+page.run()

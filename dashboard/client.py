@@ -1,0 +1,148 @@
+"""The collector's query API, as typed answers."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final, TypeVar
+from urllib.parse import urlencode
+
+import msgspec
+import urllib3
+
+from pyrometer import __version__
+from pyrometer.api import (
+    API_PREFIX,
+    CompareAnswer,
+    FlamegraphAnswer,
+    FunctionsAnswer,
+    HostsAnswer,
+    LatencyAnswer,
+    Problem,
+    ServicesAnswer,
+)
+from pyrometer.errors import PyrometerError, UnreachableError
+
+Answer = TypeVar("Answer")
+Parameters = Mapping[str, str | int | None]
+
+_CONNECT_TIMEOUT_S: Final = 3.0
+# What an error that is not a problem document may say of itself, characters.
+_EXCERPT_CHARS: Final = 200
+_STATUS_ERROR: Final = 400
+# The first that fits: the later ones are wider.
+_REASONS: Final = (
+    (urllib3.exceptions.NameResolutionError, "its name does not resolve"),
+    (urllib3.exceptions.NewConnectionError, "connection refused"),
+    (urllib3.exceptions.ConnectTimeoutError, "no connection in time"),
+    (urllib3.exceptions.ReadTimeoutError, "no answer in time"),
+    (urllib3.exceptions.ProtocolError, "it broke off"),
+)
+
+
+class ApiError(PyrometerError):
+    """The collector answered with an error; ``problem`` is what it said. Its text is untrusted."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(f"the collector refused the request: {problem.title} ({problem.status}): {problem.detail}")
+        self.problem = problem
+
+
+class CollectorClient:
+    """
+    Asks one collector.
+
+    Safe for use by several threads at once.
+    """
+
+    def __init__(self, base_url: str, timeout_s: float, *, answer_bytes_max: int = 64 * 1024 * 1024) -> None:
+        self.base_url = base_url.rstrip("/")
+        self._answer_bytes_max = answer_bytes_max
+        self._pool = urllib3.PoolManager(
+            timeout=urllib3.Timeout(connect=min(_CONNECT_TIMEOUT_S, timeout_s), read=timeout_s),
+            retries=False,
+            headers={"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": f"pyrometer/{__version__}"},
+        )
+
+    def services(self, start: str) -> ServicesAnswer:
+        """Return all services since *start*, a relative time such as ``-1h``."""
+        return self._get("/services", {"start": start}, ServicesAnswer)
+
+    def flamegraph(
+        self, service: str, version: str | None, start: str, *, nodes_max: int, baseline_version: str | None = None
+    ) -> FlamegraphAnswer:
+        """Return the CPU flame graph of one release or all, next to a baseline release where one is named."""
+        parameters: Parameters = {
+            "service": service,
+            "version": version,
+            "start": start,
+            "max_nodes": nodes_max,
+            "baseline_version": baseline_version,
+        }
+        return self._get("/flamegraph", parameters, FlamegraphAnswer)
+
+    def functions(self, service: str, version: str | None, start: str, *, limit: int) -> FunctionsAnswer:
+        """Return the functions of a service, the largest own time first."""
+        parameters: Parameters = {"service": service, "version": version, "start": start, "limit": limit}
+        return self._get("/functions", parameters, FunctionsAnswer)
+
+    def latency(self, service: str, start: str, *, version: str | None = None) -> LatencyAnswer:
+        """Return the operations of a service and its latency over time."""
+        return self._get("/latency", {"service": service, "version": version, "start": start}, LatencyAnswer)
+
+    def hosts(self, start: str, *, host: str | None = None) -> HostsAnswer:
+        """Return the hosts, with the metrics of one over time where one is named."""
+        return self._get("/hosts", {"start": start, "host": host}, HostsAnswer)
+
+    def compare(self, service: str, baseline: str, candidate: str, start: str, *, limit: int) -> CompareAnswer:
+        """Return what changed between two releases of a service."""
+        parameters: Parameters = {
+            "service": service,
+            "baseline": baseline,
+            "candidate": candidate,
+            "start": start,
+            "limit": limit,
+        }
+        return self._get("/compare", parameters, CompareAnswer)
+
+    def _get(self, route: str, parameters: Parameters, answer_type: type[Answer]) -> Answer:
+        query = urlencode({name: value for name, value in parameters.items() if value is not None})
+        status, body = self._request(f"{self.base_url}{API_PREFIX}{route}?{query}")
+        if status >= _STATUS_ERROR:
+            raise self._error(status, body)
+        try:
+            return msgspec.json.decode(body, type=answer_type)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise PyrometerError(
+                f"{self.base_url} does not answer like a collector of this version ({error}); check that the address"
+                " is the collector's and that both run the same version"
+            ) from error
+
+    def _request(self, url: str) -> tuple[int, bytes]:
+        try:
+            response = self._pool.request("GET", url, preload_content=False)
+            try:
+                body = response.read(self._answer_bytes_max + 1, decode_content=True)
+            finally:
+                response.release_conn()
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise UnreachableError(f"the collector at {self.base_url} does not answer: {_reason(error)}") from error
+        if len(body) > self._answer_bytes_max:
+            response.close()
+            raise PyrometerError(
+                f"the answer of {self.base_url} is larger than answer_bytes_max = {self._answer_bytes_max}; choose a"
+                " shorter time range or raise the setting"
+            )
+        return response.status, body
+
+    def _error(self, status: int, body: bytes) -> PyrometerError:
+        try:
+            return ApiError(msgspec.json.decode(body, type=Problem))
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            said: Any = json.dumps(body[:_EXCERPT_CHARS].decode(errors="replace"), ensure_ascii=False)
+            return PyrometerError(f"{self.base_url} answered with status {status}, and not as a collector: {said}")
+
+
+def _reason(error: BaseException) -> str:
+    for kind, reason in _REASONS:
+        if isinstance(error, kind):
+            return reason
+    return type(error).__name__

@@ -1,0 +1,151 @@
+"""How the tables' columns look: names, units, help, widths. Values come from the views."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from streamlit.column_config import (
+    ButtonColumn,
+    DatetimeColumn,
+    ListColumn,
+    MultiselectColumn,
+    NumberColumn,
+    ProgressColumn,
+    TextColumn,
+)
+
+from dashboard.views.regressions import VERDICT_NAMES
+
+OPERATION_CHANGE_COLUMNS: Final = (
+    "verdict", "operation", "p99", "p99_values", "mean", "price", "price_interval", "p50", "p95", "errors", "requests",
+    "kind",
+)  # fmt: skip
+FUNCTION_CHANGE_COLUMNS: Final = (
+    "verdict", "function", "change", "price", "price_interval", "baseline", "candidate", "total_change", "file",
+)  # fmt: skip
+
+Columns = dict[str, Any]
+
+SERVICE_COLUMNS: Final = (
+    "service", "open", "cost", "cores", "requests", "errors", "p50", "p95", "p99", "releases", "hosts", "last_seen",
+)  # fmt: skip
+
+_LAST_SEEN: Final = "When the newest data arrived, by this browser's clock"
+
+
+def services_columns(
+    currency: str, cost_max: float, *, on_click: Callable[..., None], args: tuple[Any, ...]
+) -> Columns:
+    """Return the columns of the table of services."""
+    return {
+        "service": TextColumn("Service", width=180),
+        "open": ButtonColumn(
+            "", type="secondary", width=110, key="service_clicked", on_click=on_click, args=args,
+            help="Open the flame graph of this service",
+        ),
+        "cost": _cost(f"{currency} / month", cost_max, "CPU time of the range, priced for a month of 730 h"),
+        "cores": NumberColumn("CPU cores", format="%.2f", help="CPU seconds used per second, all processes"),
+        "requests": NumberColumn("Requests/s", format="%,.1f", help="Server spans per second"),
+        "errors": NumberColumn("Errors", format="percent", help="Share of requests that ended in an error"),
+        "p50": _milliseconds("p50", "Half of the requests were faster"),
+        "p95": _milliseconds("p95", "95% of the requests were faster"),
+        "p99": _milliseconds("p99", "99% of the requests were faster"),
+        "releases": TextColumn("Releases", help="service.version, the newest first"),
+        "hosts": NumberColumn("Hosts", format="%d", width=60),
+        "last_seen": DatetimeColumn("Last seen", format="distance", help=_LAST_SEEN),
+    }  # fmt: skip
+
+
+def functions_columns(currency: str) -> Columns:
+    """Return the columns of the table of functions under a flame graph."""
+    return {
+        "function": TextColumn("Function", width=330),
+        "self": ProgressColumn(
+            "Own time", format="percent", min_value=0, max_value=1, help="Share of CPU time in the function itself"
+        ),
+        "total": ProgressColumn(
+            "Total time", format="percent", min_value=0, max_value=1,
+            help="Share of CPU time in the function and all it calls; a recursion counts once", color="gray",
+        ),
+        "self_seconds": NumberColumn("Own CPU", format="%,.2f s", help="CPU seconds in the range"),
+        "total_seconds": NumberColumn("Total CPU", format="%,.2f s", help="CPU seconds in the range"),
+        "self_cost": NumberColumn(f"Own {currency} / month", format="%,.2f", help="What its own time costs"),
+        "total_cost": NumberColumn(f"Total {currency} / month", format="%,.2f", help="With all that it calls"),
+        "file": TextColumn("File", width=300),
+    }  # fmt: skip
+
+
+def hosts_columns(currency: str, cost_max: float) -> Columns:
+    """Return the columns of the table of hosts."""
+    return {
+        "host": TextColumn("Host", width=180),
+        "cpu": ProgressColumn("CPU", format="percent", min_value=0, max_value=1, help="Latest share of CPU in use"),
+        "memory": ProgressColumn(
+            "Memory", format="percent", min_value=0, max_value=1, help="Latest share of memory in use", color="gray"
+        ),
+        "load": NumberColumn("Load 1 min", format="%.2f", help="Processes running or waiting to, last minute"),
+        "cpus": NumberColumn("CPUs", format="%d", help="Logical CPUs"),
+        "memory_size": TextColumn("Memory size", alignment="right"),
+        "profiled": NumberColumn("Profiled cores", format="%.2f", help="CPU of profiled services, in cores"),
+        "cost": _cost(f"{currency} / month", cost_max, "What the profiled CPU costs"),
+        "services": ListColumn("Services"),
+        "system": TextColumn("System"),
+        "last_seen": DatetimeColumn("Last seen", format="distance", help=_LAST_SEEN),
+    }
+
+
+def function_changes_columns(currency: str, per: str) -> Columns:
+    """Return the columns of the table of functions between two releases."""
+    return {
+        "verdict": _verdict(),
+        "function": TextColumn("Function", width=260),
+        "change": _words("Change", "Candidate against baseline, with its confidence interval"),
+        "baseline": NumberColumn("Baseline", format="%,.3f ms", help=f"Own CPU per {per}"),
+        "candidate": NumberColumn("Candidate", format="%,.3f ms", help=f"Own CPU per {per}"),
+        "price": NumberColumn(f"{currency} / month", format="%+,.2f", help="What the change costs at today's traffic"),
+        "price_interval": _words("from … to", "Confidence interval of the price"),
+        "total_change": _words("Change with calls", "The same, with all that the function calls"),
+        "file": TextColumn("File", width=260),
+    }
+
+
+def operation_changes_columns(currency: str) -> Columns:
+    """Return the columns of the table of operations between two releases."""
+    return {
+        "verdict": _verdict(),
+        "operation": TextColumn("Operation", width=200),
+        "mean": _words("Mean", "Change of the mean, with its confidence interval"),
+        "p50": _words("p50", "Change of the median"),
+        "p95": _words("p95", "Change of the 95th percentile"),
+        "p99": _words("p99", "Change of the 99th percentile"),
+        "p99_values": _words("p99, before → after", "The 99th percentile of baseline and candidate"),
+        "errors": _words("Error rate", "Baseline and candidate"),
+        "price": NumberColumn(
+            f"{currency} / month", format="%+,.2f", help="Request slots held longer or shorter, at today's traffic"
+        ),
+        "price_interval": _words("from … to", "Confidence interval of the price"),
+        "requests": _words("Requests", "Baseline and candidate"),
+        "kind": TextColumn("Kind"),
+    }
+
+
+def _cost(title: str, cost_max: float, help_text: str) -> Any:
+    return ProgressColumn(title, format="%,.2f", min_value=0, max_value=max(cost_max, 0.01), help=help_text, width=150)
+
+
+def _milliseconds(title: str, help_text: str) -> Any:
+    return NumberColumn(title, format="%,.1f ms", help=f"{help_text} (server spans)")
+
+
+def _words(title: str, help_text: str) -> Any:
+    return TextColumn(title, alignment="right", help=help_text)
+
+
+def _verdict() -> Any:
+    names = list(VERDICT_NAMES.values())
+    return MultiselectColumn(
+        "Verdict",
+        options=names,
+        color=["red", "green", "gray", "gray"],
+        help="Whether the difference is more than chance, after correction for the number of comparisons",
+        width=150,
+    )

@@ -1,0 +1,95 @@
+"""``pyrometer dashboard``: checks the settings, then becomes the page server."""
+
+import errno
+import os
+import socket
+import sys
+from pathlib import Path
+from typing import Final, NoReturn
+
+import click
+
+from dashboard.settings import PROGRAM, DashboardSettings, settings_to_environment
+from pyrometer.config import load_settings
+from pyrometer.errors import ConfigError
+
+_HERE: Final = Path(__file__).resolve().parent
+
+
+@click.group("dashboard", context_settings={"help_option_names": ["-h", "--help"]})
+def command() -> None:
+    """Serve the web pages."""
+
+
+@command.command("run")
+@click.option("--collector", metavar="URL", help="Address of the collector. Default: http://127.0.0.1:4318")
+@click.option("--address", metavar="HOST:PORT", help="Where to serve the pages. Default: 127.0.0.1:8501")
+@click.option(
+    "-c", "--config", "config_path", metavar="FILE", type=click.Path(path_type=Path), help="Settings, a YAML file."
+)
+def run(collector: str | None, address: str | None, config_path: Path | None) -> NoReturn:
+    """Serve the pages until SIGTERM or Ctrl-C. Ready when GET /_stcore/health answers 200."""
+    settings = load_settings(
+        DashboardSettings,
+        program=PROGRAM,
+        path=config_path,
+        environment=os.environ,
+        flags={"collector": collector, "address": address},
+    )
+    host, port = split_address(settings.address)
+    check_free(host, port)
+    arguments = server_arguments(host, port)
+    click.echo(f"dashboard on http://{settings.address}, reading from {settings.collector}", err=True)
+    os.execve(  # noqa: S606
+        sys.executable, arguments, {**os.environ, **settings_to_environment(settings)}
+    )
+
+
+def split_address(address: str) -> tuple[str, int]:
+    """
+    Return host and port of ``HOST:PORT`` or ``[IPV6]:PORT``.
+
+    Raises:
+        ConfigError: If it is neither.
+    """
+    host, colon, port = address.rpartition(":")
+    if not colon or not host or not port.isdecimal() or not 0 < int(port) < 65536:  # noqa: PLR2004
+        raise ConfigError(f"address = {address!r}: must be HOST:PORT with a port from 1 to 65535")
+    return host.removeprefix("[").removesuffix("]"), int(port)
+
+
+def check_free(host: str, port: int) -> None:
+    """
+    Bind the address for a moment, because the server itself would only say that a port is not available.
+
+    Raises:
+        ConfigError: If the address cannot be bound.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            why = "is taken by another program" if error.errno == errno.EADDRINUSE else f"cannot be bound: {error}"
+            raise ConfigError(f"port {port} on {host} {why}; choose another with --address HOST:PORT") from error
+
+
+def server_arguments(host: str, port: int) -> list[str]:
+    """Return the command line of the page server: no telemetry, no prompts, no file watching, our theme."""
+    options = {
+        "server.address": host,
+        "server.port": port,
+        "server.headless": "true",
+        "server.fileWatcherType": "none",
+        "server.showEmailPrompt": "false",
+        "browser.gatherUsageStats": "false",
+        "client.toolbarMode": "minimal",
+        "client.showErrorDetails": "none",
+        "client.showErrorLinks": "false",
+        "runner.magicEnabled": "false",
+        "logger.level": "warning",
+        "theme.base": _HERE / "theme.toml",
+    }
+    flags = [f"--{name}={value}" for name, value in options.items()]
+    return [sys.executable, "-P", "-m", "streamlit", "run", str(_HERE / "app.py"), *flags]

@@ -1,0 +1,102 @@
+"""The choices that pages share. Each is kept in the page's address, so that every view is a link."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, Literal
+
+import streamlit as st
+
+from dashboard.links import DEFAULT_RANGE, RANGES
+from dashboard.views.text import label, labels
+from pyrometer.api import ServicesAnswer
+
+# What a choice of service makes meaningless: releases of another service.
+_RELEASE_KEYS: Final = ("version", "compare", "baseline", "candidate")
+
+Width = int | Literal["stretch"]
+
+
+def selected_range() -> tuple[str, str]:
+    """Return the chosen time range: its name, and its start as the query API understands it."""
+    name = st.session_state.get("range")
+    return (name, RANGES[name]) if name in RANGES else (DEFAULT_RANGE, RANGES[DEFAULT_RANGE])
+
+
+def pick_service(answer: ServicesAnswer, *, width: Width = "stretch") -> str:
+    """
+    Return the chosen service; the most expensive one unless another is asked for. There must be one.
+
+    A service that has gone quiet stays the choice of its own link, so that the page says whose data is missing.
+    """
+    by_label = labels(row.service for row in answer.services)
+    linked = st.session_state.get("service") or st.query_params.get("service")
+    if linked is not None and label(linked) == linked:
+        by_label.setdefault(linked, linked)
+    return by_label[_pick("Service", by_label, key="service", width=width, on_change=_forget_releases)]
+
+
+def pick_host(names: Iterable[str], *, width: Width = "stretch") -> str:
+    """Return the chosen host; the first one unless another is asked for. There must be one."""
+    by_label = labels(names)
+    return by_label[_pick("Host", by_label, key="host", width=width)]
+
+
+def pick_release(
+    title: str, releases: Sequence[str], *, key: str, default: str | None = None, none: str = ""
+) -> str | None:
+    """
+    Return the chosen release.
+
+    Args:
+        title: Label of the select box.
+        releases: The newest first.
+        key: Query parameter that keeps the choice.
+        default: The release to start with.
+        none: Name of the choice that stands for no release; empty where one must be chosen.
+    """
+    by_label: dict[str, str | None] = {none: None} if none else {}
+    by_label |= labels(releases)
+    return by_label[_pick(title, by_label, key=key, default=None if default is None else label(default))]
+
+
+def releases_of(answer: ServicesAnswer, service: str) -> list[str]:
+    """Return the releases of a service, the newest first."""
+    return next((list(row.versions) for row in answer.services if row.service == service), [])
+
+
+def _pick(
+    title: str,
+    options: Iterable[str],
+    *,
+    key: str,
+    default: str | None = None,
+    width: Width = "stretch",
+    on_change: Callable[[], None] | None = None,
+) -> str:
+    choices = list(options)
+    current = st.session_state.get(key) or st.query_params.get(key)
+    if current not in choices:
+        current = default if default in choices else choices[0]
+        _set(key, current)
+    st.selectbox(
+        title,
+        choices,
+        index=None,
+        key=key,
+        bind="query-params",
+        width=width,
+        on_change=on_change or "rerun",
+    )
+    return current
+
+
+def _set(key: str, value: str) -> None:
+    # A bound widget writes no initial value to the address, and takes none from it in the run that puts it there.
+    if key not in st.session_state:
+        st.query_params[key] = value
+    st.session_state[key] = value
+
+
+def _forget_releases() -> None:
+    for key in _RELEASE_KEYS:
+        if key in st.session_state:
+            st.session_state[key] = None
