@@ -2,10 +2,13 @@
 
 import contextlib
 import signal
+import time
 from collections.abc import Iterator
 from types import FrameType
 from typing import Final
 
+# timeout(1) and some supervisors send a signal to the process and at once to its whole group.
+ECHO_NS: Final = 500_000_000
 _NUMBERS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -19,12 +22,15 @@ class Interrupts:
 
     def __init__(self) -> None:
         self.received: list[int] = []
+        self._last_ns = 0
 
     def note(self, number: int, _frame: FrameType | None) -> None:
-        """Take a signal; the second Ctrl-C ends the program as usual."""
+        """Take a signal; a second Ctrl-C ends the program as usual, unless it is an echo of the first."""
+        now_ns = time.monotonic_ns()
+        if number == signal.SIGINT and self.received and now_ns - self._last_ns > ECHO_NS:
+            raise KeyboardInterrupt
         self.received.append(number)
-        if number == signal.SIGINT:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
+        self._last_ns = now_ns
 
     @property
     def first(self) -> int | None:

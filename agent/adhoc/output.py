@@ -6,8 +6,6 @@ import stat
 import sys
 import tempfile
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from pyrometer.errors import ConfigError, PyrometerError
 from pyrometer.text import printable
@@ -17,42 +15,29 @@ class OutputFile:
     """
     A file that will be written once.
 
-    Opening it proves that it can be written, by creating a temporary file beside it; `write` replaces what was there
-    in one step. A pipe, a terminal or ``-`` for the standard output is written to directly.
+    Naming it proves that it can be written, by creating a temporary file beside it; `write` replaces what was there in
+    one step. A pipe, a terminal, or ``-`` for the standard output is written to directly.
     """
 
     def __init__(self, path: str) -> None:
         """
-        Check the path, and reserve the place beside it.
+        Check the path; nothing is left there.
 
         Raises:
             ConfigError: If it cannot be written, with the reason.
         """
         self.path = path
-        self._temporary: Path | None = None
-        if path == "-":
-            return
         self._destination = Path(os.path.realpath(path))
+        self._is_direct = path == "-"
+        if self._is_direct:
+            return
         try:
-            if self._is_special():
-                return
-            self._check_directory()
-            descriptor, name = tempfile.mkstemp(prefix=".pyrometer-", suffix=".part", dir=self._destination.parent)
-            os.close(descriptor)
-            self._temporary = Path(name)
+            self._is_direct = self._is_special()
+            if not self._is_direct:
+                self._check_directory()
+                self._create_temporary().unlink()
         except OSError as error:
             raise _cannot_write(path, error) from error
-
-    def __enter__(self) -> Self:
-        """Return the file; the end of the block removes what was reserved and not written."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Remove the temporary file, if it is still there."""
-        if self._temporary is not None:
-            self._temporary.unlink(missing_ok=True)
 
     def write(self, content: bytes) -> None:
         """
@@ -65,10 +50,10 @@ class OutputFile:
             if self.path == "-":
                 sys.stdout.buffer.write(content)
                 sys.stdout.buffer.flush()
-            elif self._temporary is None:
+            elif self._is_direct:
                 self._destination.write_bytes(content)
             else:
-                self._replace(self._temporary, content)
+                self._replace(content)
         except BrokenPipeError:
             raise
         except OSError as error:
@@ -76,14 +61,23 @@ class OutputFile:
                 f"cannot write {printable(self.path)}: {error.strerror}; the recording is lost"
             ) from error
 
-    def _replace(self, temporary: Path, content: bytes) -> None:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.chmod(self._mode())
-        temporary.replace(self._destination)
-        self._temporary = None
+    def _replace(self, content: bytes) -> None:
+        temporary = self._create_temporary()
+        try:
+            with temporary.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.chmod(self._mode())
+            temporary.replace(self._destination)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+
+    def _create_temporary(self) -> Path:
+        descriptor, name = tempfile.mkstemp(prefix=".pyrometer-", suffix=".part", dir=self._destination.parent)
+        os.close(descriptor)
+        return Path(name)
 
     def _mode(self) -> int:
         # A file that was there keeps its permissions; a new one gets what any other program would give it.

@@ -47,15 +47,17 @@ class Program:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """End it at once, unless `end` has done so."""
-        if self._process.poll() is None:
-            self._process.kill()
-            self._process.wait()
+        """End it, unless `end` has done so."""
+        self.end(ending_by_itself=False)
 
     @property
     def pid(self) -> int:
         """Its process id."""
         return self._process.pid
+
+    def exit_code(self) -> int | None:
+        """Return how it ended, as `subprocess` has it; None while it runs."""
+        return self._process.poll()
 
     def forward(self, number: int) -> None:
         """Send it a signal that we received and it did not."""

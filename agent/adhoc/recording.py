@@ -1,5 +1,6 @@
 """One recording: windows of one target, one after the other, summed into one profile."""
 
+import math
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -16,6 +17,8 @@ from pyrometer.values import Frame, FrameType, Profile, Sample, Stack
 
 # Each window is one run of py-spy; a run costs some 15 ms of CPU, and its samples are counted when it ends.
 WINDOW_S: Final = 5.0
+# The first one is short, so that somebody who waits soon sees that it works.
+FIRST_WINDOW_S: Final = 1.0
 # A recording without end must not fill the memory: further stacks are counted under one name.
 STACKS_MAX: Final = 200_000
 OTHER_STACKS: Final = Frame("[other stacks]", frame_type=FrameType.MARKER)
@@ -145,7 +148,7 @@ class Recorder:
             if remaining_s is not None and remaining_s <= 0:
                 return
             try:
-                window = self._sample(remaining_s)
+                window = self._sample(min(remaining_s or math.inf, math.inf if windows else FIRST_WINDOW_S))
             except PyrometerError:
                 if not self._target.is_alive() and windows:
                     return
@@ -163,10 +166,10 @@ class Recorder:
         self._stopped.set()
         self._attachment.detach()
 
-    def _sample(self, remaining_s: float | None) -> Window:
+    def _sample(self, window_s: float) -> Window:
         assert isinstance(self._attachment, PySpyAttachment)  # noqa: S101
         before = self._clocks()
-        window = self._attachment.sample(remaining_s)
+        window = self._attachment.sample(window_s)
         after = self._clocks()
         if before is None or after is None:
             return window

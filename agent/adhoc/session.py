@@ -1,6 +1,5 @@
 """One recording from beginning to end: reserve the output, record, write or send the profile, tell the exit code."""
 
-import contextlib
 import signal
 import time
 from collections.abc import Mapping
@@ -23,6 +22,7 @@ from agent.command_line import program_name
 from agent.reader.engine import find_target
 from agent.reader.pyspy import PySpyEngine
 from pyrometer import semconv
+from pyrometer.errors import TargetNotFoundError
 from pyrometer.formats import Format, encode_profile
 from pyrometer.text import printable
 from pyrometer.units import NS_PER_S
@@ -76,9 +76,8 @@ def record_pid(request: Request) -> int:
     target = find_target(request.pid or 0)
     attributes = identify(target.pid)
     service = service_of(attributes)
-    with contextlib.ExitStack() as stack:
-        file = _reserve(request, service, stack)
-        interrupts = stack.enter_context(noted_interrupts())
+    file = _reserve(request, service)
+    with noted_interrupts() as interrupts:
         recorder = Recorder(request.engine, target, duration_s=request.duration_s)
         with _display(request) as display:
             recording = _run(request, recorder, interrupts, display, None)
@@ -94,26 +93,37 @@ def record_program(request: Request) -> int:
         PyrometerError: If it cannot be started or recorded, or the profile cannot be delivered.
     """
     service = program_name(request.program, request.program[0])
-    with contextlib.ExitStack() as stack:
-        file = _reserve(request, service, stack)
-        interrupts = stack.enter_context(noted_interrupts())
-        program = stack.enter_context(Program(list(request.program)))
-        target = find_target(program.pid)
+    file = _reserve(request, service)
+    with noted_interrupts() as interrupts, Program(list(request.program)) as program:
         attributes: dict[str, str | int] = {semconv.SERVICE_NAME: service}
         attributes |= identify(program.pid)
-        recorder = Recorder(request.engine, target, duration_s=request.duration_s, startup_s=STARTUP_S)
-        recording = _run(request, recorder, interrupts, NoDisplay(), program)
+        try:
+            target = find_target(program.pid)
+            recorder = Recorder(request.engine, target, duration_s=request.duration_s, startup_s=STARTUP_S)
+            recording = _run(request, recorder, interrupts, NoDisplay(), program)
+        except TargetNotFoundError as error:
+            raise _explain_early_end(program, request, error) from error
         code = program.end(ending_by_itself=interrupts.first is not None or not target.is_alive())
         request.say(f"the program {describe_exit(code)}")
         _deliver(request, recording, attributes, file, f"{service} (pid {target.pid})")
     return _exit_code(request, interrupts)
 
 
-def _reserve(request: Request, service: str, stack: contextlib.ExitStack) -> OutputFile | None:
+def _explain_early_end(program: Program, request: Request, error: TargetNotFoundError) -> TargetNotFoundError:
+    code = program.exit_code()
+    if code is None:
+        return error
+    return TargetNotFoundError(
+        f"{printable(request.program[0])} {describe_exit(code)} before anything of it was seen: check that it runs "
+        "without pyrometer, and give it more to do or a higher rate (-r)"
+    )
+
+
+def _reserve(request: Request, service: str) -> OutputFile | None:
     if request.output is None and request.upload is not None:
         return None
     path = request.output or default_output(service, time.time_ns(), request.chosen)
-    return stack.enter_context(OutputFile(path))
+    return OutputFile(path)
 
 
 def _display(request: Request) -> Display:
