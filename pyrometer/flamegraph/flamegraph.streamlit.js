@@ -73,6 +73,10 @@ function differenceColour(difference, scale) {
   const strength = Math.sqrt(Math.min(Math.abs(difference) / scale.largest, 1));
   return mix(ALIKE, difference < 0 ? LESS : MORE, strength);
 }
+function legendGradient(scale) {
+  const steps = Array.from({ length: 21 }, (_, step) => (step / 10 - 1) * scale.largest);
+  return `linear-gradient(to right, ${steps.map((difference) => css(differenceColour(difference, scale))).join(", ")})`;
+}
 function mix(from, to, part) {
   const between = (a, b) => Math.round(a + (b - a) * part);
   return [between(from[0], to[0]), between(from[1], to[1]), between(from[2], to[2])];
@@ -88,7 +92,7 @@ function luminance(colour) {
   return 0.2126 * r + 0.7152 * g + 0.0722 * b;
 }
 function textOn(colour) {
-  return luminance(colour) > 0.24 ? "rgb(28,25,23)" : "rgb(255,252,248)";
+  return luminance(colour) > 0.2 ? "rgb(28,25,23)" : "rgb(255,252,248)";
 }
 function parseColour(text, otherwise) {
   const numbers = text.match(/[\d.]+/g)?.map(Number) ?? [];
@@ -117,7 +121,7 @@ function buildParts(root) {
   search.spellcheck = false;
   const legend = child(bar, "div", "fg-legend");
   const legendLess = child(legend, "span", "fg-legend-end");
-  child(legend, "span", "fg-legend-scale");
+  const legendScale = child(legend, "span", "fg-legend-scale");
   const legendMore = child(legend, "span", "fg-legend-end");
   const flip = button(bar, "Root at the bottom");
   const reset = button(bar, "Reset zoom");
@@ -130,7 +134,10 @@ function buildParts(root) {
   status.setAttribute("role", "status");
   const tooltip = child(root, "div", "fg-tooltip");
   tooltip.hidden = true;
-  return { root, search, flip, reset, legend, legendLess, legendMore, scroller, canvas, spacer, status, tooltip };
+  return {
+    ...{ root, search, flip, reset, legend, legendLess, legendScale, legendMore },
+    ...{ scroller, canvas, spacer, status, tooltip }
+  };
 }
 function child(parent, tag, className, text = "") {
   const element = document.createElement(tag);
@@ -498,7 +505,7 @@ var Flamegraph = class {
   zoom(node) {
     if (node < 0 || node === this.view.focus) return;
     this.view = { ...this.view, focus: node };
-    this.selected = node;
+    if (this.selected >= 0) this.selected = node;
     this.leave();
     this.refresh();
     this.reveal(node);
@@ -510,6 +517,7 @@ var Flamegraph = class {
     this.parts.root.style.height = heightPx === null ? "" : `${heightPx}px`;
     this.parts.legend.hidden = this.scale === null;
     if (this.scale) {
+      this.parts.legendScale.style.background = legendGradient(this.scale);
       this.parts.legendLess.textContent = `less, ${formatPoints(-this.scale.largest)}`;
       this.parts.legendMore.textContent = `more, ${formatPoints(this.scale.largest)}`;
     }

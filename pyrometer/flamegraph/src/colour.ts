@@ -58,6 +58,12 @@ export function differenceColour(difference: number, scale: Scale): Rgb {
   return mix(ALIKE, difference < 0 ? LESS : MORE, strength);
 }
 
+// Returns the legend's background: the colours themselves, evenly over the differences from least to most.
+export function legendGradient(scale: Scale): string {
+  const steps = Array.from({ length: 21 }, (_, step) => (step / 10 - 1) * scale.largest);
+  return `linear-gradient(to right, ${steps.map((difference) => css(differenceColour(difference, scale))).join(", ")})`;
+}
+
 export function mix(from: Rgb, to: Rgb, part: number): Rgb {
   const between = (a: number, b: number) => Math.round(a + (b - a) * part);
   return [between(from[0], to[0]), between(from[1], to[1]), between(from[2], to[2])];
@@ -78,7 +84,7 @@ export function luminance(colour: Rgb): number {
 
 // Returns black or white, whichever is read better on the colour.
 export function textOn(colour: Rgb): string {
-  return luminance(colour) > 0.24 ? "rgb(28,25,23)" : "rgb(255,252,248)";
+  return luminance(colour) > 0.2 ? "rgb(28,25,23)" : "rgb(255,252,248)";
 }
 
 // Reads what getComputedStyle says, such as `rgb(1, 2, 3)` or `color(srgb 0.1 0.2 0.3)`.

@@ -7,6 +7,7 @@ export interface Parts {
   reset: HTMLButtonElement;
   legend: HTMLElement;
   legendLess: HTMLElement;
+  legendScale: HTMLElement;
   legendMore: HTMLElement;
   scroller: HTMLElement;
   canvas: HTMLCanvasElement;
@@ -26,7 +27,7 @@ export function buildParts(root: HTMLElement): Parts {
   search.spellcheck = false;
   const legend = child(bar, "div", "fg-legend");
   const legendLess = child(legend, "span", "fg-legend-end");
-  child(legend, "span", "fg-legend-scale");
+  const legendScale = child(legend, "span", "fg-legend-scale");
   const legendMore = child(legend, "span", "fg-legend-end");
   const flip = button(bar, "Root at the bottom");
   const reset = button(bar, "Reset zoom");
@@ -39,7 +40,10 @@ export function buildParts(root: HTMLElement): Parts {
   status.setAttribute("role", "status");
   const tooltip = child(root, "div", "fg-tooltip");
   tooltip.hidden = true;
-  return { root, search, flip, reset, legend, legendLess, legendMore, scroller, canvas, spacer, status, tooltip };
+  return {
+    ...{ root, search, flip, reset, legend, legendLess, legendScale, legendMore },
+    ...{ scroller, canvas, spacer, status, tooltip },
+  };
 }
 
 export function child<Tag extends keyof HTMLElementTagNameMap>(

@@ -1,6 +1,6 @@
 // The flame graph in the page: keeps its state, draws when something changed, answers mouse and keyboard.
 
-import { differenceScale, luminance, parseColour, type Scale } from "./colour";
+import { differenceScale, legendGradient, luminance, parseColour, type Scale } from "./colour";
 import { nameOf, nodeAtPath, pathOf, shown, type Columns } from "./columns";
 import { buildParts, type Parts } from "./dom";
 import { draw, type Theme } from "./draw";
@@ -96,7 +96,7 @@ export class Flamegraph {
   zoom(node: number): void {
     if (node < 0 || node === this.view.focus) return;
     this.view = { ...this.view, focus: node };
-    this.selected = node;
+    if (this.selected >= 0) this.selected = node;
     this.leave();
     this.refresh();
     this.reveal(node);
@@ -109,6 +109,7 @@ export class Flamegraph {
     this.parts.root.style.height = heightPx === null ? "" : `${heightPx}px`;
     this.parts.legend.hidden = this.scale === null;
     if (this.scale) {
+      this.parts.legendScale.style.background = legendGradient(this.scale);
       this.parts.legendLess.textContent = `less, ${formatPoints(-this.scale.largest)}`;
       this.parts.legendMore.textContent = `more, ${formatPoints(this.scale.largest)}`;
     }

@@ -47,6 +47,7 @@ function start(): void {
   }
   if (data.tree.total_value <= 0) {
     part("empty").hidden = false;
+    part("recorded").hidden = true;
     return;
   }
   const columns = readColumns(data.tree);
