@@ -51,7 +51,7 @@ class StopRequest:
 
 @contextmanager
 def stop_requests() -> Iterator[StopRequest]:
-    """Collect signals while the block runs; the main thread only."""
+    """Collect signals while the block runs; the main thread only. Those that ask to stop are ignored once one did."""
     reader, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     request = StopRequest(reader)
     before = {number: signal.signal(number, request.ask) for number in _SIGNALS}
@@ -62,7 +62,8 @@ def stop_requests() -> Iterator[StopRequest]:
     finally:
         signal.set_wakeup_fd(old_wakeup)
         for number, handler in before.items():
-            signal.signal(number, handler)
+            # Who was asked to stop is about to exit: one Ctrl-C more must not turn that into a traceback.
+            signal.signal(number, signal.SIG_IGN if request.first and number in _SIGNALS else handler)
         os.close(reader)
         os.close(writer)
 

@@ -27,13 +27,13 @@ class Answer(BaseHTTPRequestHandler):
 
 
 def serve(port: int, mode: str) -> None:
-    print(f"serving {port} as {os.getpid()}", flush=True)
+    sys.stderr.write(f"serving {port} as {os.getpid()}\n")
     match mode:
         case "misconfigured":
-            print("the setting colour is wrong", file=sys.stderr)
+            sys.stderr.write("the setting colour is wrong\n")
             sys.exit(2)
         case "crashing":
-            print("out of luck", file=sys.stderr)
+            sys.stderr.write("out of luck\n")
             sys.exit(7)
         case "stubborn":
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
