@@ -23,6 +23,9 @@ SERVER_VERSION_MIN = (25, 9)
 # Source: ClickHouse, src/Common/ErrorCodes.cpp. The engine cannot work now; the content is not at fault.
 _CODES_OF_THE_MOMENT = frozenset(
     {
+        60,  # UNKNOWN_TABLE: the database is not ours, or not migrated
+        81,  # UNKNOWN_DATABASE
+        164,  # READONLY
         202,  # TOO_MANY_SIMULTANEOUS_QUERIES
         209,  # SOCKET_TIMEOUT
         210,  # NETWORK_ERROR
@@ -34,6 +37,8 @@ _CODES_OF_THE_MOMENT = frozenset(
         279,  # ALL_CONNECTION_TRIES_FAILED
         425,  # SYSTEM_ERROR
         439,  # CANNOT_SCHEDULE_TASK
+        497,  # ACCESS_DENIED
+        516,  # AUTHENTICATION_FAILED
         745,  # SERVER_OVERLOADED
         999,  # KEEPER_EXCEPTION
     }

@@ -1,0 +1,179 @@
+"""The collector's composition root: builds everything from the settings, serves, and takes it down in reverse."""
+
+import contextlib
+import ctypes
+import fcntl
+import logging
+import os
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Final
+
+from collector.api.app import Api
+from collector.cost import load_prices
+from collector.flush import Flusher, FlushLimits, OtlpWriter, ProfilesWriter, SegmentWriter
+from collector.health import Check, Health
+from collector.metrics import CollectorMetrics
+from collector.receive.http import OtlpReceiver
+from collector.serve import Router, bind, serve
+from collector.settings import CollectorSettings, data_directory
+from collector.store.embedded import EmbeddedStore
+from collector.store.migrate import migrate, pending_migrations
+from collector.store.protocol import Store
+from collector.store.server import ServerAddress, ServerStore
+from collector.wal import LogUnavailableError, WriteAheadLog
+from pyrometer.errors import ConfigError, PyrometerError
+
+_log = logging.getLogger("pyrometer.collector")
+
+# What the log may take to be emptied when the collector stops; the rest is inserted at the next start.
+_DRAIN_S: Final = 2.0
+_RECEIVE_THREADS: Final = 4
+_MALLOC_BYTES: Final = 64 * 1024**2
+_M_TRIM_THRESHOLD: Final = -1
+_M_MMAP_THRESHOLD: Final = -3
+
+
+def run(settings: CollectorSettings) -> None:
+    """
+    Run the collector until SIGTERM or SIGINT.
+
+    Raises:
+        PyrometerError: If it cannot start: a setting, the port, the data directory, the database.
+    """
+    host, port = settings.http.host_and_port()
+    prices = load_prices(Path(settings.prices) if settings.prices else None)
+    keep_freed_memory()
+    data_dir = data_directory(settings)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(locked_directory(data_dir))
+        listener = stack.enter_context(bind(host, port))
+        store = stack.enter_context(contextlib.closing(open_store(settings, data_dir)))
+        if done := migrate(store):
+            _log.info("applied %d migrations, the last is %s", len(done), done[-1])
+        metrics = CollectorMetrics()
+        logs, flushers = _start_logs(settings, data_dir, store, metrics)
+        stack.callback(_drain, logs, flushers)
+        executor = stack.enter_context(ThreadPoolExecutor(_RECEIVE_THREADS, thread_name_prefix="receive"))
+        receiver = OtlpReceiver(logs, metrics=metrics, executor=executor, limits=settings.http.limits())
+        health = Health(_checks(store, logs, flushers), metrics, executor)
+        router = Router(receiver, health, Api(store, prices))
+        _log.info("collector on http://%s, data in %s", settings.http.address, data_dir)
+        serve(router, listener, connections_max=settings.http.connections_max)
+
+
+def open_store(settings: CollectorSettings, data_dir: Path) -> Store:
+    """Return the store that the settings name."""
+    url = settings.store.server_url()
+    limits, connections_max = settings.store.limits(), settings.store.connections_max
+    if not url:
+        return EmbeddedStore(data_dir, limits=limits, connections_max=connections_max)
+    return ServerStore(ServerAddress.parse(url), limits=limits, connections_max=connections_max)
+
+
+@contextlib.contextmanager
+def locked_directory(data_dir: Path) -> Iterator[None]:
+    """
+    Hold the data directory for this process alone; the lock goes with the process, however it ends.
+
+    Raises:
+        ConfigError: If another collector holds it, or it cannot be written.
+    """
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor = os.open(data_dir / "collector.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise ConfigError(f"the data directory {data_dir} cannot be written: {error.strerror}") from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise ConfigError(
+            f"another collector uses the data directory {data_dir}; stop it, or choose another with --data-dir DIR"
+        ) from None
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def keep_freed_memory() -> None:
+    """Make malloc keep large freed blocks for the next request instead of giving each back: halves decoding time."""
+    with contextlib.suppress(OSError, AttributeError):  # not glibc
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(_M_MMAP_THRESHOLD, _MALLOC_BYTES)
+        mallopt(_M_TRIM_THRESHOLD, _MALLOC_BYTES)
+
+
+def _start_logs(
+    settings: CollectorSettings, data_dir: Path, store: Store, metrics: CollectorMetrics
+) -> tuple[dict[str, WriteAheadLog], list[Flusher]]:
+    writers: dict[str, SegmentWriter] = {
+        "traces": OtlpWriter(store, "traces"),
+        "metrics": OtlpWriter(store, "metrics"),
+        "profiles": ProfilesWriter(store, metrics),
+    }
+    limits = FlushLimits(attempts_max=settings.log.attempts_max, rejected_files_max=settings.log.rejected_files_max)
+    logs: dict[str, WriteAheadLog] = {}
+    flushers: list[Flusher] = []
+    for signal, writer in writers.items():
+        try:
+            log = WriteAheadLog(data_dir / "log" / signal, settings.log.limits())
+        except OSError as error:
+            raise ConfigError(f"the log in {data_dir} cannot be opened: {error}") from error
+        if log.recovered or log.cut_bytes:
+            _log.info(
+                "log of %s: %d segments of an earlier run, %d bytes of unacknowledged requests cut off",
+                *(signal, log.recovered, log.cut_bytes),
+            )
+        metrics.watch_log(signal, log.waiting_bytes, log.waiting_segments)
+        flusher = Flusher(
+            log,
+            writer,
+            signal=signal,
+            rejected_dir=data_dir / "log" / "rejected",
+            metrics=metrics,
+            limits=limits,
+        )
+        flusher.start()
+        logs[signal] = log
+        flushers.append(flusher)
+    return logs, flushers
+
+
+def _drain(logs: dict[str, WriteAheadLog], flushers: list[Flusher]) -> None:
+    closers = [threading.Thread(target=log.close) for log in logs.values()]
+    for closer in closers:
+        closer.start()
+    deadline = time.monotonic() + _DRAIN_S
+    for closer in closers:
+        closer.join()
+    emptied = [flusher.close(max(0.0, deadline - time.monotonic())) for flusher in flushers]
+    if not all(emptied):
+        waiting = sum(log.waiting_bytes() for log in logs.values())
+        _log.info("%d bytes stay in the log and are inserted at the next start", waiting)
+
+
+def _checks(store: Store, logs: dict[str, WriteAheadLog], flushers: list[Flusher]) -> tuple[Check, ...]:
+    def log_takes_more() -> str:
+        for signal, log in logs.items():
+            if log.is_full():
+                raise LogUnavailableError(f"the log of {signal} is full")
+        for flusher in flushers:
+            if not flusher.is_alive():
+                raise PyrometerError(f"the flusher of {flusher.signal} has ended; restart the collector")
+        return f"{sum(log.waiting_bytes() for log in logs.values())} bytes wait for the database"
+
+    def migrations_applied() -> str:
+        if pending := pending_migrations(store):
+            raise PyrometerError(f"{len(pending)} migrations are not applied: run pyrometer collector migrate")
+        return "all applied"
+
+    return (
+        Check("database", lambda: f"ClickHouse {store.ping()}"),
+        Check("migrations", migrations_applied),
+        Check("log", log_takes_more),
+    )

@@ -1,0 +1,75 @@
+"""Compressed request bodies, opened within a limit: a small bomb never becomes a large buffer."""
+
+import zlib
+
+import zstandard
+
+from collector.segments import Encoding
+from pyrometer.errors import DecodeError
+
+_GZIP_WINDOW_BITS = 31
+_CHUNK_BYTES = 1 << 20
+
+
+class TooLargeError(DecodeError):
+    """The body is larger than the limit once decompressed."""
+
+
+def decompress(payload: bytes, encoding: Encoding, size_max: int) -> bytes:
+    """
+    Return the body.
+
+    Raises:
+        TooLargeError: If it has more than *size_max* bytes; no more than that is ever held.
+        DecodeError: If it is damaged, cut, or followed by something else.
+    """
+    if encoding is Encoding.GZIP:
+        return _gunzip(payload, size_max)
+    if encoding is Encoding.ZSTD:
+        return _unzstd(payload, size_max)
+    if len(payload) > size_max:
+        raise _too_large(size_max)
+    return payload
+
+
+def _gunzip(payload: bytes, size_max: int) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    rest = payload
+    while rest:  # a gzip file may have several members
+        member = zlib.decompressobj(_GZIP_WINDOW_BITS)
+        try:
+            part = member.decompress(rest, size_max - size + 1)
+        except zlib.error as error:
+            raise DecodeError(f"the body is not valid gzip: {error}") from error
+        size += len(part)
+        if size > size_max:
+            raise _too_large(size_max)
+        if not member.eof:
+            raise DecodeError("the body is not valid gzip: it is cut off")
+        parts.append(part)
+        rest = member.unused_data
+    if not parts:
+        raise DecodeError("the body is not valid gzip: it is empty")
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _unzstd(payload: bytes, size_max: int) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    try:
+        with zstandard.ZstdDecompressor(max_window_size=1 << 27).stream_reader(
+            payload, read_across_frames=True
+        ) as reader:
+            while part := reader.read(_CHUNK_BYTES):
+                size += len(part)
+                if size > size_max:
+                    raise _too_large(size_max)
+                parts.append(part)
+    except zstandard.ZstdError as error:
+        raise DecodeError(f"the body is not valid zstd: {error}") from error
+    return b"".join(parts)
+
+
+def _too_large(size_max: int) -> TooLargeError:
+    return TooLargeError(f"the body has more than {size_max} bytes once decompressed")

@@ -1,0 +1,81 @@
+"""``pyrometer collector``: runs the collector, and brings its database to the current tables."""
+
+import contextlib
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from collector.settings import CollectorSettings, data_directory
+from pyrometer.config import load_settings
+
+_LEVELS: Final = {"error": logging.ERROR, "warn": logging.WARNING, "info": logging.INFO, "debug": logging.DEBUG}
+_CONFIG_OPTION: Final = click.option(
+    "-c", "--config", "config_path", metavar="FILE", type=click.Path(path_type=Path), help="Settings, a YAML file."
+)
+_DATA_DIR_OPTION: Final = click.option(
+    "--data-dir", metavar="DIR", help="Where data lies. Default: $XDG_STATE_HOME/pyrometer"
+)
+_LOG_LEVEL_OPTION: Final = click.option(
+    "--log-level", type=click.Choice(list(_LEVELS)), help="How much to say on stderr. Default: info"
+)
+
+
+@click.group("collector", context_settings={"help_option_names": ["-h", "--help"]})
+def command() -> None:
+    """Receive telemetry, store it, and answer queries about it."""
+
+
+@command.command("run")
+@_CONFIG_OPTION
+@click.option("--http-address", metavar="HOST:PORT", help="Where to listen. Default: 127.0.0.1:4318")
+@_DATA_DIR_OPTION
+@_LOG_LEVEL_OPTION
+def run(config_path: Path | None, http_address: str | None, data_dir: str | None, log_level: str | None) -> None:
+    """Run the collector until SIGTERM or Ctrl-C. Ready when GET /readyz answers 200."""
+    settings = _load(config_path, {"http.address": http_address, "data_dir": data_dir, "log_level": log_level})
+    from collector import app  # noqa: PLC0415 - the engine takes a moment to load: not for a wrong setting
+
+    app.run(settings)
+    logging.shutdown()
+    sys.stderr.flush()
+
+
+@command.command("migrate")
+@_CONFIG_OPTION
+@_DATA_DIR_OPTION
+@click.option("--status", is_flag=True, help="Only say what is applied and what is not.")
+def migrate(config_path: Path | None, data_dir: str | None, status: bool) -> None:  # noqa: FBT001
+    """Bring the database to the tables of this release. The collector does so itself when it starts."""
+    settings = _load(config_path, {"data_dir": data_dir})
+    from collector import app  # noqa: PLC0415
+    from collector.store import migrate as migrations  # noqa: PLC0415
+
+    directory = data_directory(settings)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(app.locked_directory(directory))
+        store = stack.enter_context(contextlib.closing(app.open_store(settings, directory)))
+        if status:
+            pending = {migration.name for migration in migrations.pending_migrations(store)}
+            for migration in migrations.shipped_migrations():
+                click.echo(f"{'pending' if migration.name in pending else 'applied'}  {migration.name}")
+            return
+        done = migrations.migrate(store)
+    for name in done:
+        click.echo(f"applied  {name}")
+    if not done:
+        click.echo("nothing to apply")
+
+
+def _load(config_path: Path | None, flags: dict[str, Any]) -> CollectorSettings:
+    settings = load_settings(
+        CollectorSettings, program="collector", path=config_path, environment=os.environ, flags=flags
+    )
+    logging.basicConfig(
+        level=_LEVELS[settings.log_level], stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s", force=True
+    )
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    return settings

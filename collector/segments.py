@@ -1,0 +1,144 @@
+"""
+One segment of the write-ahead log: a file of records, each a received request, in the order they were acknowledged.
+
+A record is a header and the payload. The header is little-endian: length of the payload (u32), CRC-32 of what follows
+it (u32), length after decompression (u32), encoding (u8). A length of 0 is never written, so that zeros which a file
+system leaves at a torn end are not taken for records.
+"""
+
+import contextlib
+import os
+import struct
+import time
+import uuid
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import Path
+from typing import Final
+
+_HEADER: Final = struct.Struct("<IIIB")
+_CHECKED: Final = struct.Struct("<IB")
+OPEN_SUFFIX: Final = ".open"
+SEALED_SUFFIX: Final = ".sealed"
+
+
+class Encoding(IntEnum):
+    """How a payload is compressed, as the sender did it."""
+
+    IDENTITY = 0
+    GZIP = 1
+    ZSTD = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One request: its bytes as received, and how long they are decompressed."""
+
+    payload: bytes
+    raw_length: int
+    encoding: Encoding = Encoding.IDENTITY
+
+    @property
+    def stored_length(self) -> int:
+        """Return how many bytes it takes in a segment."""
+        return _HEADER.size + len(self.payload)
+
+    def to_bytes(self) -> bytes:
+        """Return it as it stands in a segment."""
+        checked = _CHECKED.pack(self.raw_length, self.encoding)
+        checksum = zlib.crc32(self.payload, zlib.crc32(checked))
+        return _HEADER.pack(len(self.payload), checksum, self.raw_length, self.encoding) + self.payload
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A sealed segment. Its content never changes, so that its id can stand for it when it is inserted again."""
+
+    path: Path
+    length: int
+
+    @property
+    def segment_id(self) -> str:
+        """Return the id: unique for ever, in the order of creation."""
+        return self.path.stem
+
+    def records(self) -> list[Record]:
+        """Return its records up to the first that is damaged."""
+        with self.path.open("rb") as file:
+            data = file.read(self.length)
+        return [record for record, _ in read_records(data)]
+
+    def delete(self) -> None:
+        """Remove it; it may be gone already."""
+        self.path.unlink(missing_ok=True)
+
+
+def new_segment_path(folder: Path) -> Path:
+    """Return the path of a segment that does not exist yet, later in order than those that do."""
+    return folder / f"{time.time_ns():020d}-{uuid.uuid4().hex[:12]}{OPEN_SUFFIX}"
+
+
+def read_records(data: bytes) -> Iterator[tuple[Record, int]]:
+    """Yield records and the position after each, up to the first that is cut or damaged."""
+    position = 0
+    while position + _HEADER.size <= len(data):
+        length, checksum, raw_length, encoding = _HEADER.unpack_from(data, position)
+        start, end = position + _HEADER.size, position + _HEADER.size + length
+        if length == 0 or end > len(data) or encoding > max(Encoding):
+            return
+        payload = data[start:end]
+        if zlib.crc32(payload, zlib.crc32(_CHECKED.pack(raw_length, encoding))) != checksum:
+            return
+        yield Record(payload, raw_length, Encoding(encoding)), end
+        position = end
+
+
+def seal(path: Path, length: int) -> Segment:
+    """
+    Give an open segment its final name, for good.
+
+    Where the disk refuses even that, the segment keeps its name and is read to its length all the same.
+    """
+    sealed = path.with_suffix(SEALED_SUFFIX)
+    try:
+        path.rename(sealed)
+    except OSError:
+        return Segment(path, length)
+    with contextlib.suppress(OSError):
+        sync_folder(path.parent)
+    return Segment(sealed, length)
+
+
+def recover(folder: Path) -> tuple[list[Segment], int]:
+    """
+    Return the segments that an earlier run left, sealed and in order, and how many bytes of torn ends were cut.
+
+    What is cut was never acknowledged: an acknowledged record was on the disk whole.
+    """
+    segments: list[Segment] = []
+    cut_bytes = 0
+    for path in sorted(folder.glob(f"*{SEALED_SUFFIX}")) + sorted(folder.glob(f"*{OPEN_SUFFIX}")):
+        data = path.read_bytes()
+        good = max((end for _, end in read_records(data)), default=0)
+        cut_bytes += len(data) - good
+        if good == 0:
+            path.unlink()
+        elif path.suffix == SEALED_SUFFIX:
+            segments.append(Segment(path, good))
+        else:
+            os.truncate(path, good)
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
+            segments.append(seal(path, good))
+    return sorted(segments, key=lambda segment: segment.path.name), cut_bytes
+
+
+def sync_folder(folder: Path) -> None:
+    """Make names of files in a folder durable."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

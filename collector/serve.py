@@ -1,0 +1,106 @@
+"""The listener: one socket, one uvicorn server, one raw ASGI application that hands each path to its part."""
+
+import asyncio
+import contextlib
+import errno
+import logging
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+import uvicorn
+
+from collector import health
+from collector.receive import http as otlp
+from collector.receive.http import Receive, Scope, Send
+from pyrometer.errors import ConfigError
+
+_log = logging.getLogger("pyrometer.collector")
+_BACKLOG: Final = 1024
+# Requests that run when the collector is told to stop may take this long to end.
+_GRACE_S: Final = 1
+
+Application = Callable[[Scope, Receive, Send], Any]
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """
+    Return a listening socket.
+
+    Raises:
+        ConfigError: If the address is taken or is not ours.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(_BACKLOG)
+    except OSError as error:
+        listener.close()
+        why = "is taken by another program" if error.errno == errno.EADDRINUSE else f"cannot be bound: {error.strerror}"
+        raise ConfigError(f"port {port} on {host} {why}; choose another with --http-address HOST:PORT") from error
+    listener.setblocking(False)  # noqa: FBT003
+    return listener
+
+
+class Router:
+    """Hands OTLP to the receivers, health paths to Health, and everything else to the query API."""
+
+    def __init__(self, receiver: Application, health_app: Application, api: Application) -> None:
+        self._receiver = receiver
+        self._health = health_app
+        self._api = api
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            raise ValueError(f"scope type {scope['type']} is not served")
+        if otlp.handles(scope["path"]):
+            await self._receiver(scope, receive, send)
+        elif scope["path"] in health.PATHS:
+            await self._health(scope, receive, send)
+        else:
+            await self._api(scope, receive, send)
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to us: uvicorn would raise them again after its end, and the process would not exit 0."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Do nothing."""
+        yield
+
+
+def serve(application: Application, listener: socket.socket, *, connections_max: int) -> None:
+    """Serve until SIGTERM or SIGINT, then end the requests that run."""
+    asyncio.run(_serve(application, listener, connections_max))
+
+
+async def _serve(application: Application, listener: socket.socket, connections_max: int) -> None:
+    server = _Server(
+        uvicorn.Config(
+            application,
+            http="h11",
+            ws="none",
+            lifespan="off",
+            interface="asgi3",
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            limit_concurrency=connections_max,
+            timeout_graceful_shutdown=_GRACE_S,
+            timeout_keep_alive=30,
+        )
+    )
+
+    def stop(number: signal.Signals) -> None:
+        _log.info("%s: stopping", number.name)
+        server.should_exit = True
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop, number)
+    await server.serve(sockets=[listener])

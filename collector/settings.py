@@ -1,0 +1,144 @@
+"""The collector's settings. ``configs/collector.yaml`` shows them all with their defaults and says what they do."""
+
+import ipaddress
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from collector.receive.http import ReceiveLimits
+from collector.store.protocol import QueryLimits
+from collector.wal import LogLimits
+from pyrometer.errors import ConfigError
+
+_MIB = 1024**2
+_PORT_MAX = 65_535
+
+Bytes = Annotated[int, Meta(ge=_MIB, le=1024**4)]
+Count = Annotated[int, Meta(ge=1, le=1_000_000)]
+Seconds = Annotated[float, Meta(ge=0.01, le=3600)]
+
+
+class HttpSettings(Struct, forbid_unknown_fields=True, kw_only=True):
+    """The listener for OTLP, the query API, health and metrics."""
+
+    address: str = "127.0.0.1:4318"
+    insecure_listen: bool = False
+    connections_max: Count = 512
+    body_bytes_max: Annotated[int, Meta(ge=1024, le=1024**3)] = 64 * _MIB
+    in_flight_bytes_max: Bytes = 256 * _MIB
+    body_timeout_s: Seconds = 30.0
+
+    def host_and_port(self) -> tuple[str, int]:
+        """
+        Return where to listen.
+
+        Raises:
+            ConfigError: If the address is not HOST:PORT, or would serve the network without ``insecure_listen``.
+        """
+        host, colon, port = self.address.rpartition(":")
+        host = host.removeprefix("[").removesuffix("]")
+        if not colon or not host or not (port.isascii() and port.isdigit()) or int(port) > _PORT_MAX:
+            raise ConfigError(f"http.address = {self.address!r}: must be HOST:PORT, such as 127.0.0.1:4318")
+        if not self.insecure_listen and not _is_loopback(host):
+            raise ConfigError(
+                f"http.address = {self.address!r}: is not a loopback address, and whoever reaches it may read and "
+                "write everything; set http.insecure_listen: true to allow that"
+            )
+        return host, int(port)
+
+    def limits(self) -> ReceiveLimits:
+        """Return what one request, and all together, may take."""
+        return ReceiveLimits(
+            body_bytes_max=self.body_bytes_max,
+            in_flight_bytes_max=self.in_flight_bytes_max,
+            body_timeout_s=self.body_timeout_s,
+        )
+
+
+class StoreSettings(Struct, forbid_unknown_fields=True, kw_only=True):
+    """The database: embedded in the data directory unless a server is named."""
+
+    url: str = ""
+    url_file: str = ""
+    connections_max: Annotated[int, Meta(ge=4, le=1000)] = 8
+    query_seconds_max: Annotated[int, Meta(ge=1, le=3600)] = 30
+    query_rows_max: Annotated[int, Meta(ge=1000, le=100_000_000)] = 2_000_000
+    query_memory_bytes_max: Bytes = 2048 * _MIB
+
+    def server_url(self) -> str:
+        """
+        Return the server's URL, or an empty text for the embedded database.
+
+        Raises:
+            ConfigError: If both forms are set, or the file cannot be read.
+        """
+        if not self.url_file:
+            return self.url
+        if self.url:
+            raise ConfigError("store.url and store.url_file are both set: keep one")
+        try:
+            return Path(self.url_file).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"store.url_file = {self.url_file!r}: cannot be read: {error}") from error
+
+    def limits(self) -> QueryLimits:
+        """Return what one query may use."""
+        return QueryLimits(
+            seconds_max=self.query_seconds_max,
+            rows_max=self.query_rows_max,
+            memory_bytes_max=self.query_memory_bytes_max,
+        )
+
+
+class LogSettings(Struct, forbid_unknown_fields=True, kw_only=True):
+    """The write-ahead log; each signal has its own."""
+
+    bytes_max: Bytes = 1024 * _MIB
+    segment_bytes_max: Bytes = 16 * _MIB
+    segment_rows_max: Count = 50_000
+    segment_age_max_s: Seconds = 1.0
+    attempts_max: Annotated[int, Meta(ge=1, le=100)] = 3
+    rejected_files_max: Annotated[int, Meta(ge=0, le=100_000)] = 100
+
+    def limits(self) -> LogLimits:
+        """Return when a segment is sealed, and how much may wait."""
+        return LogLimits(
+            bytes_max=self.bytes_max,
+            segment_bytes_max=self.segment_bytes_max,
+            segment_rows_max=self.segment_rows_max,
+            segment_age_max_s=self.segment_age_max_s,
+        )
+
+
+class CollectorSettings(Struct, forbid_unknown_fields=True, kw_only=True):
+    """The root."""
+
+    data_dir: str = ""
+    prices: str = ""
+    log_level: Annotated[str, Meta(pattern="^(error|warn|info|debug)$")] = "info"
+    http: HttpSettings = HttpSettings()
+    store: StoreSettings = StoreSettings()
+    log: LogSettings = LogSettings()
+
+
+def data_directory(settings: CollectorSettings, environment: Mapping[str, str] | None = None) -> Path:
+    """Return where data lies: as set, else systemd's state directory, else ``$XDG_STATE_HOME/pyrometer``."""
+    variables = os.environ if environment is None else environment
+    if settings.data_dir:
+        return Path(settings.data_dir).expanduser().absolute()
+    if state := variables.get("STATE_DIRECTORY"):
+        return Path(state.split(":")[0])
+    state_home = variables.get("XDG_STATE_HOME") or str(Path(variables.get("HOME", "~")).expanduser() / ".local/state")
+    return Path(state_home) / "pyrometer"
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
