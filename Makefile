@@ -62,13 +62,13 @@ $(BIN)/python:
 
 $(VENV)/.installed-all: $(BIN)/python pyproject.toml constraints.txt
 	$(SAY) 'Python packages to run (a few minutes the first time)'
-	@$(PIP) install --quiet -e '.[all]' -c constraints.txt
+	@$(PIP) install -qq -e '.[all]' -c constraints.txt
 	@touch $@
 
 # What is installed for the tests is enough to run, too.
 $(VENV)/.installed-dev: $(BIN)/python pyproject.toml constraints.txt
 	$(SAY) 'Python packages to run and test (a few minutes the first time)'
-	@$(PIP) install --quiet -e '.[dev]' -c constraints.txt
+	@$(PIP) install -qq -e '.[dev]' -c constraints.txt
 	@touch $(VENV)/.installed-all $@
 
 $(VENV)/.system-packages: scripts/system_packages.sh | $(BIN)/python

@@ -8,7 +8,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 bash scripts/venv.sh "$work/venv" "${1:-python3}"
-"$work/venv/bin/python" -m pip install --quiet --disable-pip-version-check ".[dev]"
+"$work/venv/bin/python" -m pip install -qq --disable-pip-version-check ".[dev]"
 {
     echo '# Versions that are tested together, written by `make constraints`. No addresses: pip knows where its packages are.'
     # Entries with an address (editable, local files) would hold only on the machine that wrote them.

@@ -45,6 +45,7 @@ def default_data_directory() -> Path:
 @click.option("--agent-port", type=_PORT, default=AGENT_PORT, show_default=True, help="The agent's state; 0: any.")
 @click.option("--collector-config", type=_FILE, help="The collector's config file.")
 @click.option("--agent-config", type=_FILE, help="The agent's config file.")
+@click.option("--dashboard-config", type=_FILE, help="The dashboard's config file.")
 def command(
     *,
     demo: bool,
@@ -55,6 +56,7 @@ def command(
     agent_port: int,
     collector_config: Path | None,
     agent_config: Path | None,
+    dashboard_config: Path | None,
 ) -> None:
     """
     Start collector, agent and dashboard on this machine, and keep them running.
@@ -66,6 +68,7 @@ def command(
         PortWish("agent", "--agent-port", agent_port),
         PortWish("dashboard", "--dashboard-port", dashboard_port),
     )
+    configs = {"collector": collector_config, "agent": agent_config, "dashboard": dashboard_config}
     with ExitStack() as stack:
         directory = _make_directory(data_dir or default_data_directory())
         lock = stack.enter_context(lock_data_directory(directory))
@@ -76,8 +79,7 @@ def command(
             data_directory=directory,
             ports=ports,
             demo=demo,
-            collector_config=collector_config,
-            agent_config=agent_config,
+            configs={name: path for name, path in configs.items() if path},
         )
         parts = plan_up(options)
         lock.publish({part.name: part.address for part in parts})

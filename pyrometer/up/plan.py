@@ -44,15 +44,13 @@ class UpOptions:
         data_directory: Where the collector stores; absolute.
         ports: Part to port, for ``collector``, ``agent``, ``dashboard``, and ``demo``: the first of its two.
         demo: Whether the demo runs.
-        collector_config: The collector's config file.
-        agent_config: The agent's config file.
+        configs: Part to its config file, where it has one.
     """
 
     data_directory: Path
     ports: Mapping[str, int]
     demo: bool = False
-    collector_config: Path | None = None
-    agent_config: Path | None = None
+    configs: Mapping[str, Path] = field(default_factory=dict)
 
 
 def pyrometer_command(*arguments: str) -> tuple[str, ...]:
@@ -104,7 +102,7 @@ def _collector(options: UpOptions) -> Part:
         name="collector",
         command=pyrometer_command(
             *("collector", "run"),
-            *_config(options.collector_config),
+            *_config(options, "collector"),
             *("--http-address", f"{LOOPBACK}:{port}", "--data-dir", str(options.data_directory)),
         ),
         address=url_of(port),
@@ -120,7 +118,7 @@ def _agent(options: UpOptions) -> Part:
         name="agent",
         command=pyrometer_command(
             *("agent", "run"),
-            *_config(options.agent_config),
+            *_config(options, "agent"),
             *("--endpoint", url_of(options.ports["collector"]), "--http-address", f"{LOOPBACK}:{port}"),
         ),
         address=url_of(port),
@@ -136,8 +134,9 @@ def _dashboard(options: UpOptions) -> Part:
     return Part(
         name="dashboard",
         command=pyrometer_command(
-            *("dashboard", "run", "--collector", url_of(options.ports["collector"])),
-            *("--address", f"{LOOPBACK}:{port}"),
+            *("dashboard", "run"),
+            *_config(options, "dashboard"),
+            *("--collector", url_of(options.ports["collector"]), "--address", f"{LOOPBACK}:{port}"),
         ),
         address=url_of(port),
         ready_urls=(f"{url_of(port)}/_stcore/health",),
@@ -162,5 +161,6 @@ def _demo(options: UpOptions) -> Part:
     )
 
 
-def _config(path: Path | None) -> tuple[str, ...]:
+def _config(options: UpOptions, part: str) -> tuple[str, ...]:
+    path = options.configs.get(part)
     return ("--config", str(path)) if path else ()

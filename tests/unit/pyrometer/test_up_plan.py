@@ -46,7 +46,7 @@ def test_every_part_gets_its_own_port_and_the_collectors_address():
 
 def test_config_files_go_to_their_programs():
     """Each program gets its own config file and no other."""
-    options = an_option(collector_config=Path("/etc/c.yaml"), agent_config=Path("/etc/a.yaml"))
+    options = an_option(configs={"collector": Path("/etc/c.yaml"), "agent": Path("/etc/a.yaml")})
 
     parts = {part.name: part.command for part in plan_up(options)}
 
