@@ -21,7 +21,7 @@ Count = Annotated[int, Meta(ge=1, le=1_000_000)]
 Seconds = Annotated[float, Meta(ge=0.01, le=3600)]
 
 
-class HttpSettings(Struct, forbid_unknown_fields=True, kw_only=True):
+class HttpSettings(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """The listener for OTLP, the query API, health and metrics."""
 
     address: str = "127.0.0.1:4318"
@@ -58,7 +58,7 @@ class HttpSettings(Struct, forbid_unknown_fields=True, kw_only=True):
         )
 
 
-class StoreSettings(Struct, forbid_unknown_fields=True, kw_only=True):
+class StoreSettings(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """The database: embedded in the data directory unless a server is named."""
 
     url: str = ""
@@ -93,7 +93,7 @@ class StoreSettings(Struct, forbid_unknown_fields=True, kw_only=True):
         )
 
 
-class LogSettings(Struct, forbid_unknown_fields=True, kw_only=True):
+class LogSettings(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """The write-ahead log; each signal has its own."""
 
     bytes_max: Bytes = 1024 * _MIB
@@ -113,7 +113,7 @@ class LogSettings(Struct, forbid_unknown_fields=True, kw_only=True):
         )
 
 
-class CollectorSettings(Struct, forbid_unknown_fields=True, kw_only=True):
+class CollectorSettings(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """The root."""
 
     data_dir: str = ""
