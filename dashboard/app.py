@@ -10,7 +10,7 @@ from dashboard.links import DEFAULT_RANGE, FLAMEGRAPH, HOSTS, OVERVIEW, RANGES, 
 _HERE: Final = Path(__file__).resolve().parent
 
 # Pictures of our own: the icon of a page would be fetched from elsewhere as the browser tab's icon.
-st.set_page_config(page_title="Pyrometer", page_icon=str(_HERE / "icon.svg"), layout="wide", initial_sidebar_state=288)
+st.set_page_config(page_title="Pyrometer", page_icon=str(_HERE / "icon.svg"), layout="wide", initial_sidebar_state=304)
 st.logo(str(_HERE / "logo.svg"), size="large", icon_image=str(_HERE / "icon.svg"))
 
 page = st.navigation(

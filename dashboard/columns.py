@@ -37,9 +37,9 @@ def services_columns(
 ) -> Columns:
     """Return the columns of the table of services."""
     return {
-        "service": TextColumn("Service", width=180),
+        "service": TextColumn("Service", width=170),
         "open": ButtonColumn(
-            "", type="secondary", width=110, key="service_clicked", on_click=on_click, args=args,
+            "", type="secondary", width=105, key="service_clicked", on_click=on_click, args=args,
             help="Open the flame graph of this service",
         ),
         "cost": _cost(f"{currency} / month", cost_max, "CPU time of the range, priced for a month of 730 h"),
@@ -58,7 +58,7 @@ def services_columns(
 def functions_columns(currency: str) -> Columns:
     """Return the columns of the table of functions under a flame graph."""
     return {
-        "function": TextColumn("Function", width=330),
+        "function": TextColumn("Function", width=280),
         "self": ProgressColumn(
             "Own time", format="percent", min_value=0, max_value=1, help="Share of CPU time in the function itself"
         ),
@@ -129,7 +129,7 @@ def operation_changes_columns(currency: str) -> Columns:
 
 
 def _cost(title: str, cost_max: float, help_text: str) -> Any:
-    return ProgressColumn(title, format="%,.2f", min_value=0, max_value=max(cost_max, 0.01), help=help_text, width=150)
+    return ProgressColumn(title, format="%,.2f", min_value=0, max_value=max(cost_max, 0.01), help=help_text, width=125)
 
 
 def _milliseconds(title: str, help_text: str) -> Any:

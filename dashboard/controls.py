@@ -55,7 +55,8 @@ def pick_release(
     """
     by_label: dict[str, str | None] = {none: None} if none else {}
     by_label |= labels(releases)
-    return by_label[_pick(title, by_label, key=key, default=None if default is None else label(default))]
+    preset = None if default is None else label(default)
+    return by_label[_pick(title, by_label, key=key, default=preset, first_is_default=bool(none))]
 
 
 def releases_of(answer: ServicesAnswer, service: str) -> list[str]:
@@ -71,16 +72,21 @@ def _pick(
     default: str | None = None,
     width: Width = "stretch",
     on_change: Callable[[], None] | None = None,
+    first_is_default: bool = False,
 ) -> str:
+    # The default of a bound widget stays out of the address, so only a choice of nothing may be one: what a page shows
+    # by itself (the most expensive service, the newest release) may be another when the link is opened.
     choices = list(options)
     current = st.session_state.get(key) or st.query_params.get(key)
+    if current is None and first_is_default:
+        current = choices[0]
     if current not in choices:
         current = default if default in choices else choices[0]
         _set(key, current)
     st.selectbox(
         title,
         choices,
-        index=None,
+        index=0 if first_is_default else None,
         key=key,
         bind="query-params",
         width=width,

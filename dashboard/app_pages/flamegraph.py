@@ -13,6 +13,9 @@ from dashboard.views import flamegraph as view
 from dashboard.views.text import ALL_RELEASES, NO_COMPARISON
 
 _GRAPH_HEIGHT_PX: Final = 560
+_TABLE_HEIGHT_PX: Final = 420
+_ROWS_SHOWN: Final = 11
+_SEARCH_CHARS_MAX: Final = 200
 
 range_name, start = selected_range()
 
@@ -23,7 +26,7 @@ if not services.services:
     states.no_services()
     st.stop()
 
-choice, release, against, find = st.columns([3, 2, 2, 3], vertical_alignment="bottom")
+choice, release, against = st.columns([3, 2, 2], vertical_alignment="bottom")
 with choice:
     service = pick_service(services)
 releases = releases_of(services, service)
@@ -31,16 +34,26 @@ with release:
     version = pick_release("Release", releases, key="version", none=ALL_RELEASES)
 with against:
     baseline = pick_release("Compare with", releases, key="compare", none=NO_COMPARISON)
-with find:
-    search = st.text_input(
-        "Search", key="search", bind="query-params", type="search", max_chars=200,
-        placeholder="Part of a function or file name", live=True,
-    ) or ""  # fmt: skip
 
 graph = st.container()
-with graph.skeleton(height=_GRAPH_HEIGHT_PX), states.loading():
+heading, find, onward = st.columns([3, 4, 2], vertical_alignment="center")
+heading.subheader("Functions")
+search = find.text_input(
+    "Search in functions and graph", key="search", bind="query-params", type="search", max_chars=_SEARCH_CHARS_MAX,
+    placeholder="Search functions here and in the graph", live=True, label_visibility="collapsed",
+) or ""  # fmt: skip
+if len(releases) > 1:
+    onward.page_link(
+        REGRESSIONS,
+        label="Compare releases",
+        icon=":material/compare_arrows:",
+        query_params=query(service=service, range=range_name),
+    )
+
+with graph.skeleton(height=_GRAPH_HEIGHT_PX), graph, states.loading():
     answer = data.flamegraph(service, version, start, baseline)
     functions = data.functions(service, version, start)
+with graph:
     if not answer.samples and not answer.total_value:
         states.nothing_here(
             "No profiles of this choice in this time range",
@@ -48,32 +61,22 @@ with graph.skeleton(height=_GRAPH_HEIGHT_PX), states.loading():
             " run the agent on its host.",
         )
         st.stop()
-    with graph:
-        flamegraph(
-            answer,
-            key="flamegraph",
-            height_px=_GRAPH_HEIGHT_PX,
-            search=search,
-            price_per_unit_month=view.price_per_nanosecond(functions),
-            currency=functions.currency,
-        )
-        st.caption(view.summary(answer))
+    flamegraph(
+        answer,
+        key="flamegraph",
+        height_px=_GRAPH_HEIGHT_PX,
+        search=search,
+        price_per_unit_month=view.price_per_nanosecond(functions),
+        currency=functions.currency,
+    )
+    st.caption(view.summary(answer))
 
-with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-    st.subheader("Functions")
-    if len(releases) > 1:
-        st.page_link(
-            REGRESSIONS,
-            label="Compare releases",
-            icon=":material/compare_arrows:",
-            query_params=query(service=service, range=range_name),
-        )
 table = view.functions_table(functions, search)
 st.dataframe(
     table,
     key="functions",
     hide_index=True,
-    height=420 if len(table) > 10 else "content",  # noqa: PLR2004
+    height=_TABLE_HEIGHT_PX if len(table) > _ROWS_SHOWN else "content",
     column_config=functions_columns(functions.currency),
     alt="Functions by their own CPU time",
 )
