@@ -6,9 +6,12 @@
     ports       which ports are free, and who holds the others
     lock        one ``up`` for one data directory
     supervisor  starts, watches, restarts and stops the parts
+    slot        one part over its life: what to do when it dies
     child       one child process and its log file
     processes   what the kernel offers so that nothing outlives ``up``
     guard       a tiny process that clears up after an ``up`` that was killed
+    stopping    signals as a value to look at
+    backoff     how long to wait before a restart
     report      lines for a log, a live display for a terminal
 """
 

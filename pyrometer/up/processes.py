@@ -11,16 +11,22 @@ Source: prctl(2).
 import ctypes
 import os
 import signal
-from collections.abc import Callable, Collection
-from contextlib import suppress
+import subprocess
+import sys
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
 from typing import Final
 
 import psutil
+
+from pyrometer.up import guard
 
 _PR_SET_PDEATHSIG: Final = 1
 _PR_SET_CHILD_SUBREAPER: Final = 36
 
 MARK_VARIABLE: Final = "PYROMETER_UP_ID"
+# How long what is left after our end has to end by itself; every part stops in less after SIGTERM.
+GUARD_GRACE_S: Final = 5.0
 
 
 def end_with_parent() -> Callable[[], None]:
@@ -74,3 +80,21 @@ def kill_session(leader: int) -> None:
     """Kill every process of the group that *leader* leads."""
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(leader, signal.SIGKILL)
+
+
+@contextmanager
+def guarded(mark: str) -> Iterator[int]:
+    """Have a guard clear up what carries *mark* should we be killed, and yield the guard's pid."""
+    process = subprocess.Popen(
+        (sys.executable, "-I", "-S", guard.__file__, f"{MARK_VARIABLE}={mark}", str(GUARD_GRACE_S)),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        yield process.pid
+    finally:
+        # It ends at once where nothing is left, and otherwise without us.
+        with suppress(subprocess.TimeoutExpired):
+            process.communicate(timeout=0.5)
