@@ -701,7 +701,6 @@ function readColumns(data) {
   return {
     unit: data.unit,
     totalValue: data.total_value,
-    samples: data.samples,
     folded: data.folded,
     strings: data.strings,
     depth: column(data.nodes, "depth"),

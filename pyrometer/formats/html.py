@@ -57,7 +57,6 @@ def _page_data(profile: Profile, title: str, max_nodes: int) -> dict[str, Any]:
         "tree": {
             "unit": profile.unit,
             "total_value": tree.total_value,
-            "samples": sum(sample.count for sample in profile.samples),
             "folded": tree.folded,
             "strings": [valid_text(text) for text in tree.strings],
             "depth": tree.depth,

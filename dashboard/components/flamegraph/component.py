@@ -84,7 +84,6 @@ def flamegraph(
             "unit": answer.unit,
             "total_value": answer.total_value,
             "base_total_value": answer.base_total_value,
-            "samples": answer.samples,
             "folded": answer.folded,
             "height_px": height_px,
             "search": search,

@@ -5,7 +5,6 @@ export type NumberColumn = ArrayLike<number>;
 export interface Columns {
   unit: string;
   totalValue: number;
-  samples: number;
   folded: number;
   strings: readonly string[];
   depth: NumberColumn;

@@ -13,7 +13,6 @@ interface PageData {
   tree: {
     unit: string;
     total_value: number;
-    samples: number;
     folded: number;
     strings: string[];
     depth: number[];

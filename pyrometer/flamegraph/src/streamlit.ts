@@ -14,7 +14,6 @@ interface Data {
   unit: string;
   total_value: number;
   base_total_value: number | null;
-  samples: number;
   folded: number;
   height_px: number;
   search: string;
@@ -66,7 +65,6 @@ export function readColumns(data: Data): Columns {
   return {
     unit: data.unit,
     totalValue: data.total_value,
-    samples: data.samples,
     folded: data.folded,
     strings: data.strings,
     depth: column(data.nodes, "depth"),

@@ -45,7 +45,6 @@ export function columnsOf(root: Node, withBaseline = false): Columns {
     ...rows,
     unit: "count",
     totalValue: rows.total[0],
-    samples: rows.total[0],
     folded: 0,
     strings,
     baseTotalValue: withBaseline ? rows.base[0] : null,
