@@ -1,0 +1,136 @@
+"""``/compare``: what changed between two releases of a service, how sure that is, and what it costs."""
+
+from dataclasses import dataclass
+
+from collector.api.compare_data import Comparison, FunctionTable, Operation, read_comparison
+from collector.api.context import Context
+from collector.api.parameters import CompareQuery
+from collector.api.problems import bad_parameter
+from collector.detect.cpu import compare_cpu
+from collector.detect.latency import compare_operation
+from collector.detect.verdicts import Jury, untested, worst
+from pyrometer.api import Change, CompareAnswer, FunctionChange, OperationChange, Verdict
+
+_MS_PER_S = 1000.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Price:
+    """A price per month with the ends of its interval."""
+
+    middle: float
+    low: float
+    high: float
+
+
+def compare(context: Context, query: CompareQuery) -> CompareAnswer:
+    """Answer ``/compare``."""
+    if query.baseline == query.candidate:
+        raise bad_parameter("candidate", "must be another release than baseline")
+    span = context.span(query)
+    data = read_comparison(context, query, span)
+    jury = Jury(context.limits.compare)
+    cpu, functions = _compare_functions(context, data, jury)
+    operations = [_compare_operation(context, data, operation, jury) for operation in data.operations]
+    jury.judge()
+    for operation in operations:
+        operation.verdict = worst([change.verdict for change in _changes(operation)])
+    functions.sort(key=lambda row: _rank(worst([row.self_cpu.verdict, row.total_cpu.verdict]), row.price_per_month))
+    operations.sort(key=lambda row: _rank(row.verdict, row.price_per_month))
+    selection = data.cpu_selection if data.costs else data.latency_selection
+    return CompareAnswer(
+        range=span.answer(),
+        service=query.service,
+        baseline=query.baseline,
+        candidate=query.candidate,
+        paired=selection.paired,
+        buckets=min(len(selection.baseline), len(selection.candidate)),
+        bucket_s=data.bucket_s,
+        confidence=context.limits.compare.confidence,
+        denominator=data.denominator,
+        requests_per_second=data.requests_per_second,
+        currency=context.prices.currency,
+        cpu=cpu,
+        cpu_price_per_month=_cpu_price(context, data, cpu).middle,
+        functions=functions[: query.limit],
+        operations=operations[: query.limit],
+        notes=data.notes,
+    )
+
+
+def _compare_functions(context: Context, data: Comparison, jury: Jury) -> tuple[Change, list[FunctionChange]]:
+    if data.costs is None:
+        return untested(0.0, 0.0), []
+    found = compare_cpu(
+        data.costs.baseline,
+        data.costs.candidate,
+        paired=data.cpu_selection.paired,
+        settings=context.limits.compare,
+        jury=jury,
+    )
+    return found.service, _function_changes(context, data, data.costs, found.self_cpu, found.total_cpu)
+
+
+def _function_changes(
+    context: Context, data: Comparison, costs: FunctionTable, own: list[Change], total: list[Change]
+) -> list[FunctionChange]:
+    rows = []
+    for (function, file), self_cpu, total_cpu in zip(costs.names, own, total, strict=True):
+        price = _cpu_price(context, data, self_cpu)
+        rows.append(
+            FunctionChange(
+                function=function,
+                file=file,
+                self_cpu=self_cpu,
+                total_cpu=total_cpu,
+                price_per_month=price.middle,
+                price_low=price.low,
+                price_high=price.high,
+            )
+        )
+    return rows
+
+
+def _compare_operation(context: Context, data: Comparison, operation: Operation, jury: Jury) -> OperationChange:
+    found = compare_operation(
+        operation.baseline,
+        operation.candidate,
+        first_index=operation.first_index,
+        paired=data.latency_selection.paired,
+        settings=context.limits.compare,
+        jury=jury,
+    )
+    mean = found.changes["mean"]
+    # Little's law: requests per second x seconds longer = worker slots more that are held at any time.
+    slots = [value / _MS_PER_S * operation.requests_per_second for value in (mean.absolute, mean.low, mean.high)]
+    price = _Price(*(context.prices.slots_per_month(value) for value in slots))
+    return OperationChange(
+        operation=operation.name,
+        kind=operation.kind,
+        baseline_requests=found.baseline_requests,
+        candidate_requests=found.candidate_requests,
+        mean_ms=mean,
+        p50_ms=found.changes["p50"],
+        p95_ms=found.changes["p95"],
+        p99_ms=found.changes["p99"],
+        error_rate=found.changes["error_rate"],
+        verdict="not_enough_data",
+        price_per_month=price.middle,
+        price_low=price.low,
+        price_high=price.high,
+    )
+
+
+def _cpu_price(context: Context, data: Comparison, change: Change) -> _Price:
+    """Return the price of a change: CPU seconds per unit of work x units of work per second = cores more."""
+    cores = [value / _MS_PER_S * data.work_per_second for value in (change.absolute, change.low, change.high)]
+    return _Price(*(context.prices.cpu_per_month(value) for value in cores))
+
+
+def _changes(row: OperationChange) -> list[Change]:
+    return [row.mean_ms, row.p50_ms, row.p95_ms, row.p99_ms, row.error_rate]
+
+
+def _rank(verdict: Verdict, price: float) -> tuple[int, float]:
+    order = {"regression": 0, "improvement": 1}
+    return order.get(verdict, 2), -abs(price)

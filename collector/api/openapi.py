@@ -1,0 +1,88 @@
+"""The OpenAPI 3.1 document, written from the table of routes and the structs of parameters and answers."""
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+import msgspec
+
+from collector.api.problems import PROBLEM_TYPE
+from collector.api.routes import JSON_TYPE, ROUTES, Route
+from pyrometer import __version__
+from pyrometer.api import Problem
+
+OPENAPI_PATH: Final = "/openapi.json"
+_REFERENCE: Final = "#/components/schemas/{name}"
+_ERRORS: Final = {
+    "400": "A parameter is missing, unknown, or breaks its rule; the detail names both.",
+    "405": "Only GET and HEAD are answered.",
+    "406": "None of the accepted media types is written here.",
+    "414": "The query string is too long.",
+    "500": "Something broke; the collector's log says what.",
+    "503": "Too many requests at once, a limit of the query, or the store cannot be reached.",
+    "504": "The answer took too long.",
+}
+
+
+def openapi_document(routes: Iterable[Route] = ROUTES) -> dict[str, Any]:
+    """Return the document as plain data."""
+    routes = tuple(routes)
+    answers = [route.answer for route in routes]
+    _, components = msgspec.json.schema_components([*answers, Problem], ref_template=_REFERENCE)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Pyrometer query API",
+            "version": __version__,
+            "description": "Where Python services spend their time, what it costs, and what changed between releases.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "paths": {route.full_path: {"get": _operation(route)} for route in routes},
+        "components": {"schemas": components, "responses": _error_responses()},
+    }
+
+
+def openapi_json() -> bytes:
+    """Return the document as it is served: keys in their order, indented."""
+    return msgspec.json.format(msgspec.json.encode(openapi_document()), indent=2) + b"\n"
+
+
+def parameters_of(query: type[Any]) -> list[dict[str, Any]]:
+    """Return the parameters of a route as OpenAPI parameter objects."""
+    _, components = msgspec.json.schema_components([query], ref_template=_REFERENCE)
+    schema = components[query.__name__]
+    return [
+        _parameter(name, dict(value), required=name in schema.get("required", []))
+        for name, value in schema["properties"].items()
+    ]
+
+
+def _operation(route: Route) -> dict[str, Any]:
+    answer = {"$ref": _REFERENCE.format(name=route.answer.__name__)}
+    content: dict[str, Any] = {JSON_TYPE: {"schema": answer}}
+    for media_type, _ in route.encodings:
+        content[media_type] = {"schema": {"type": "string", "contentMediaType": media_type}}
+    return {
+        "operationId": route.path.strip("/"),
+        "summary": route.summary,
+        "parameters": parameters_of(route.query),
+        "responses": {
+            "200": {"description": "The answer.", "content": content},
+            **{status: {"$ref": f"#/components/responses/Problem{status}"} for status in _ERRORS},
+        },
+    }
+
+
+def _parameter(name: str, schema: dict[str, Any], *, required: bool) -> dict[str, Any]:
+    # An absent parameter is how null is sent in a query string.
+    options = [option for option in schema.pop("anyOf", []) if option.get("type") != "null"]
+    if len(options) == 1:
+        schema.update(options[0])
+    if schema.get("default", "") is None:
+        del schema["default"]
+    description = schema.pop("description", "")
+    return {"name": name, "in": "query", "required": required, "description": description, "schema": schema}
+
+
+def _error_responses() -> dict[str, Any]:
+    content = {PROBLEM_TYPE: {"schema": {"$ref": _REFERENCE.format(name=Problem.__name__)}}}
+    return {f"Problem{status}": {"description": text, "content": content} for status, text in _ERRORS.items()}

@@ -1,0 +1,159 @@
+"""
+The parameters of each route: names, types, defaults, bounds and what they mean.
+
+Each is a struct, so that a request is read by it and the OpenAPI document is written from it.
+"""
+
+import difflib
+from typing import Annotated, TypeVar
+from urllib.parse import parse_qsl
+
+import msgspec
+from msgspec import Meta
+
+from collector.api.problems import bad_parameter
+
+# Longest name the store keeps.
+NAME_CHARS_MAX = 10_000
+_FIELDS_MAX = 64
+
+Name = Annotated[str, Meta(max_length=NAME_CHARS_MAX)]
+Time = Annotated[str, Meta(max_length=64)]
+
+
+class RangeQuery(msgspec.Struct, kw_only=True, frozen=True):
+    """A range of time."""
+
+    start: Annotated[
+        Time, Meta(description="Start of the range: RFC 3339, or relative to now (`-15m`, `-2h`, `-7d`).")
+    ] = "-1h"
+    end: Annotated[Time, Meta(description="End of the range, exclusive: RFC 3339, relative, or `now`.")] = "now"
+
+
+class ServiceQuery(RangeQuery, kw_only=True, frozen=True):
+    """One service, and one release of it or all."""
+
+    service: Annotated[
+        str, Meta(min_length=1, max_length=NAME_CHARS_MAX, description="Name of the service (`service.name`).")
+    ]
+    version: Annotated[
+        Name | None,
+        Meta(description="One release (`service.version`); all when absent. Empty: what was sent without a version."),
+    ] = None
+
+    @property
+    def versions(self) -> list[str]:
+        """The release as the list that queries take; empty for all."""
+        return [] if self.version is None else [self.version]
+
+
+class ServicesQuery(RangeQuery, kw_only=True, frozen=True):
+    """Parameters of ``/services``."""
+
+
+class FlamegraphQuery(ServiceQuery, kw_only=True, frozen=True):
+    """Parameters of ``/flamegraph``."""
+
+    sample_type: Annotated[str, Meta(min_length=1, max_length=100, description="What was sampled: `cpu`, `wall`.")] = (
+        "cpu"
+    )
+    max_nodes: Annotated[
+        int, Meta(ge=2, le=2**17, description="Most nodes; the smallest are folded into `(other)` of their parent.")
+    ] = 8192
+    host: Annotated[Name | None, Meta(description="Only processes of this host.")] = None
+    baseline_version: Annotated[
+        Name | None, Meta(description="Release to show beside: fills `base_total` and `base_self`.")
+    ] = None
+    baseline_start: Annotated[
+        Time | None, Meta(description="Start of the baseline's range; that of the answer when absent.")
+    ] = None
+    baseline_end: Annotated[
+        Time | None, Meta(description="End of the baseline's range; that of the answer when absent.")
+    ] = None
+
+
+class FunctionsQuery(ServiceQuery, kw_only=True, frozen=True):
+    """Parameters of ``/functions``."""
+
+    limit: Annotated[int, Meta(ge=1, le=10_000, description="Most functions.")] = 100
+    search: Annotated[Name, Meta(description="Only functions whose name or file holds this text, in any case.")] = ""
+
+
+class LatencyQuery(ServiceQuery, kw_only=True, frozen=True):
+    """Parameters of ``/latency``."""
+
+    operation: Annotated[Name | None, Meta(description="Only spans of this name.")] = None
+    step: Annotated[
+        Annotated[int, Meta(ge=10, le=86_400, multiple_of=10)] | None,
+        Meta(description="Seconds between two points of the series; chosen from the range when absent."),
+    ] = None
+    limit: Annotated[int, Meta(ge=1, le=10_000, description="Most operations.")] = 100
+
+
+class HostsQuery(RangeQuery, kw_only=True, frozen=True):
+    """Parameters of ``/hosts``."""
+
+    host: Annotated[Name | None, Meta(description="Only this host, with its metrics over time.")] = None
+
+
+class CompareQuery(RangeQuery, kw_only=True, frozen=True):
+    """Parameters of ``/compare``."""
+
+    service: Annotated[
+        str, Meta(min_length=1, max_length=NAME_CHARS_MAX, description="Name of the service (`service.name`).")
+    ]
+    baseline: Annotated[Name, Meta(description="The release to compare with.")]
+    candidate: Annotated[Name, Meta(description="The release that is judged.")]
+    limit: Annotated[int, Meta(ge=1, le=10_000, description="Most functions and most operations.")] = 100
+
+
+Query = TypeVar("Query", bound=RangeQuery)
+
+
+def parse_query(query_string: bytes, query_type: type[Query]) -> Query:
+    """
+    Read a query string into a route's parameters.
+
+    Raises:
+        ProblemError: Naming the parameter and the rule it breaks.
+    """
+    known = msgspec.structs.fields(query_type)
+    names = [field.encode_name for field in known]
+    values: dict[str, str] = {}
+    for name, value in _pairs(query_string):
+        if name not in names:
+            raise bad_parameter(_short(name), f"is not known here; known are {_hint(name, names)}")
+        if name in values:
+            raise bad_parameter(name, "is given more than once")
+        values[name] = value
+    for field in known:
+        if field.required and field.encode_name not in values:
+            raise bad_parameter(field.encode_name, "is required")
+    try:
+        return msgspec.convert(values, query_type, strict=False)
+    except msgspec.ValidationError as error:
+        rule, _, where = str(error).partition(" - at `$.")
+        raise bad_parameter(where.rstrip("`") or "unknown", rule) from error
+
+
+def _pairs(query_string: bytes) -> list[tuple[str, str]]:
+    try:
+        return parse_qsl(
+            query_string.decode("ascii"),
+            keep_blank_values=True,
+            errors="strict",
+            max_num_fields=_FIELDS_MAX,
+        )
+    except UnicodeDecodeError as error:
+        raise bad_parameter("in the query string", "is not UTF-8 text, percent-encoded") from error
+    except ValueError as error:
+        raise bad_parameter("in the query string", f"{error}") from error
+
+
+def _hint(name: str, names: list[str]) -> str:
+    near = difflib.get_close_matches(name[:100], names, n=1)
+    return f"{', '.join(names)}; did you mean {near[0]}?" if near else ", ".join(names)
+
+
+def _short(name: str) -> str:
+    return repr(name if len(name) <= 40 else name[:40] + "…")  # noqa: PLR2004

@@ -1,0 +1,108 @@
+"""The table of routes: what the router, the OpenAPI document and the reference page are made from."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from collector.api import arrow
+from collector.api.compare import compare
+from collector.api.context import Context
+from collector.api.flamegraph import flamegraph
+from collector.api.functions import functions
+from collector.api.hosts import hosts
+from collector.api.latency import latency
+from collector.api.parameters import (
+    CompareQuery,
+    FlamegraphQuery,
+    FunctionsQuery,
+    HostsQuery,
+    LatencyQuery,
+    RangeQuery,
+    ServicesQuery,
+)
+from collector.api.services import services
+from pyrometer.api import (
+    API_PREFIX,
+    CompareAnswer,
+    FlamegraphAnswer,
+    FunctionsAnswer,
+    HostsAnswer,
+    LatencyAnswer,
+    ServicesAnswer,
+)
+
+JSON_TYPE: Final = "application/json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """
+    One route; all answer GET and HEAD.
+
+    Attributes:
+        path: Under the prefix.
+        summary: One line.
+        query: The struct its parameters are read into.
+        answer: The struct it answers with.
+        handle: Blocking; runs in a worker thread.
+        encodings: Media types beside JSON, each with what writes it.
+    """
+
+    path: str
+    summary: str
+    query: type[RangeQuery]
+    answer: type[Any]
+    handle: Callable[[Context, Any], Any]
+    encodings: tuple[tuple[str, Callable[[Any], bytes]], ...] = ()
+
+    @property
+    def full_path(self) -> str:
+        """The path as clients ask for it."""
+        return API_PREFIX + self.path
+
+
+ROUTES: Final[tuple[Route, ...]] = (
+    Route(
+        path="/services",
+        summary="What runs: CPU, cost, traffic, errors and latency of each service, the most expensive first.",
+        query=ServicesQuery,
+        answer=ServicesAnswer,
+        handle=services,
+    ),
+    Route(
+        path="/flamegraph",
+        summary="The merged stacks of a service as one tree, next to a baseline where one is asked for.",
+        query=FlamegraphQuery,
+        answer=FlamegraphAnswer,
+        handle=flamegraph,
+        encodings=((arrow.ARROW_TYPE, arrow.flamegraph_to_arrow),),
+    ),
+    Route(
+        path="/functions",
+        summary="The functions of a service by own CPU time, each with its cost.",
+        query=FunctionsQuery,
+        answer=FunctionsAnswer,
+        handle=functions,
+    ),
+    Route(
+        path="/latency",
+        summary="The operations of a service, and its latency over time.",
+        query=LatencyQuery,
+        answer=LatencyAnswer,
+        handle=latency,
+    ),
+    Route(
+        path="/hosts",
+        summary="The machines: use, services, cost; and the metrics over time of one that is named.",
+        query=HostsQuery,
+        answer=HostsAnswer,
+        handle=hosts,
+    ),
+    Route(
+        path="/compare",
+        summary="What changed between two releases of a service, how sure that is, and what it costs.",
+        query=CompareQuery,
+        answer=CompareAnswer,
+        handle=compare,
+    ),
+)

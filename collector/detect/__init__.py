@@ -1,0 +1,1 @@
+"""What changed between two releases, tested statistically: NumPy only, no I/O."""

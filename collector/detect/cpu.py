@@ -1,0 +1,125 @@
+"""CPU of a service and its functions in two releases, per unit of work."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from collector.detect.ratio import Release, binomial_variance, compare_ratios
+from collector.detect.settings import CompareSettings
+from collector.detect.verdicts import Jury, a_change, untested
+from pyrometer.api import Change
+from pyrometer.units import NS_PER_MS
+
+FloatArray = NDArray[np.float64]
+
+_TOO_FEW_TO_ESTIMATE: Final = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Costs:
+    """
+    CPU of one release, bucket by bucket.
+
+    Attributes:
+        cpu_ns: Of the service, as accounted, shape (n_buckets,).
+        work: Requests, or seconds of observed process time, shape (n_buckets,).
+        self_ns: Of each function itself, shape (n_functions, n_buckets).
+        total_ns: With what it called, same shape.
+        function_samples: In which a function occurs, shape (n_functions,); 0 where its cost was accounted, not sampled.
+    """
+
+    cpu_ns: FloatArray
+    work: FloatArray
+    self_ns: FloatArray
+    total_ns: FloatArray
+    function_samples: FloatArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CpuChanges:
+    """Changes in CPU milliseconds per unit of work: the service, and each function in the order it was given."""
+
+    service: Change
+    self_cpu: list[Change]
+    total_cpu: list[Change]
+
+
+def compare_cpu(
+    baseline: Costs, candidate: Costs, *, paired: bool, settings: CompareSettings, jury: Jury
+) -> CpuChanges:
+    """Test the service as a whole and every function, own and total time, and hand each test to the jury."""
+    n_functions = len(baseline.self_ns)
+    sides = (_release(baseline), _release(candidate))
+    if min(len(baseline.work), len(candidate.work)) < max(settings.buckets_min, _TOO_FEW_TO_ESTIMATE):
+        changes = [untested(*pair) for pair in zip(_ratios(sides[0]), _ratios(sides[1]), strict=True)]
+    else:
+        changes = _tested(sides, _enough(baseline, candidate, settings), paired=paired, settings=settings, jury=jury)
+    return CpuChanges(service=changes[0], self_cpu=changes[1 : n_functions + 1], total_cpu=changes[n_functions + 1 :])
+
+
+def _tested(
+    sides: tuple[Release, Release],
+    enough: list[bool],
+    *,
+    paired: bool,
+    settings: CompareSettings,
+    jury: Jury,
+) -> list[Change]:
+    found = compare_ratios(sides[0], sides[1], paired=paired, confidence=settings.confidence)
+    changes = []
+    for row, is_enough in enumerate(enough):
+        before, after = found.baseline[row] / NS_PER_MS, found.candidate[row] / NS_PER_MS
+        if before == 0 and after == 0:
+            changes.append(untested(0.0, 0.0, "no_change"))
+            continue
+        change = a_change(
+            baseline=float(before),
+            candidate=float(after),
+            low=float(found.low[row] / NS_PER_MS),
+            high=float(found.high[row] / NS_PER_MS),
+            p_value=float(found.p_value[row]) if is_enough else None,
+            verdict="not_enough_data",
+        )
+        changes.append(jury.test(change) if is_enough else change)
+    return changes
+
+
+def _release(costs: Costs) -> Release:
+    """Return the service, the functions' own time and their total time as the rows of one release."""
+    self_sum, total_sum = costs.self_ns.sum(axis=1), costs.total_ns.sum(axis=1)
+    samples = np.concatenate([[0.0], _self_samples(costs), costs.function_samples])
+    share = np.concatenate([[1.0], self_sum, total_sum])
+    share[1:] /= max(float(costs.cpu_ns.sum()), 1.0)
+    return Release(
+        cost=np.vstack([costs.cpu_ns[None, :], costs.self_ns, costs.total_ns]),
+        work=costs.work,
+        sampling_variance=binomial_variance(samples, share),
+    )
+
+
+def _self_samples(costs: Costs) -> FloatArray:
+    """Return the samples behind each function's own time: its samples by the share of its time that is its own."""
+    self_sum, total_sum = costs.self_ns.sum(axis=1), costs.total_ns.sum(axis=1)
+    own = np.divide(self_sum, total_sum, out=np.zeros_like(total_sum), where=total_sum > 0)
+    samples: FloatArray = costs.function_samples * own
+    return samples
+
+
+def _enough(baseline: Costs, candidate: Costs, settings: CompareSettings) -> list[bool]:
+    """Return which rows rest on enough samples; a row whose cost was accounted, not sampled, always does."""
+    rows = [True]
+    for samples in (
+        _self_samples(baseline) + _self_samples(candidate),
+        baseline.function_samples + candidate.function_samples,
+    ):
+        accounted = baseline.function_samples + candidate.function_samples == 0
+        rows.extend(bool(enough) for enough in (samples >= settings.samples_min) | accounted)
+    return rows
+
+
+def _ratios(side: Release) -> list[float]:
+    work = float(side.work.sum())
+    sums = side.cost.sum(axis=1) / NS_PER_MS
+    return [float(value) / work if work else 0.0 for value in sums]

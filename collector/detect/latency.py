@@ -1,0 +1,83 @@
+"""Latency and errors of the operations of two releases."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from collector.detect.bootstrap import STATISTICS, Differences, Requests, compare_requests, estimate
+from collector.detect.settings import CompareSettings
+from collector.detect.verdicts import Jury, a_change, untested
+from pyrometer.api import Change
+from pyrometer.units import NS_PER_MS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperationChanges:
+    """Changes of one operation: milliseconds, the error rate as a fraction; keys are those of STATISTICS."""
+
+    changes: dict[str, Change]
+    baseline_requests: int
+    candidate_requests: int
+
+
+def compare_operation(
+    baseline: Requests,
+    candidate: Requests,
+    *,
+    first_index: int,
+    paired: bool,
+    settings: CompareSettings,
+    jury: Jury,
+) -> OperationChanges:
+    """Test mean, p50, p95, p99 and error rate of one operation, and hand those with enough data to the jury."""
+    if min(len(baseline.errors), len(candidate.errors)) < settings.buckets_min:
+        return _not_tested(baseline, candidate, first_index)
+    found = compare_requests(
+        baseline,
+        candidate,
+        first_index=first_index,
+        paired=paired,
+        confidence=settings.confidence,
+        resamples=settings.resamples,
+    )
+    least = min(baseline.total, candidate.total)
+    needed = {
+        "mean": settings.requests_min,
+        "p50": settings.requests_min,
+        "p95": settings.requests_p95_min,
+        "p99": settings.requests_p99_min,
+        "error_rate": settings.requests_p95_min,
+    }
+    changes = {}
+    for row, statistic in enumerate(STATISTICS):
+        enough = least >= needed[statistic]
+        change = _change(found, row, scale=1.0 if statistic == "error_rate" else NS_PER_MS, enough=enough)
+        if enough:
+            jury.test(change, absolute_min=settings.error_rate_change_min if statistic == "error_rate" else 0.0)
+        changes[statistic] = change
+    return OperationChanges(
+        changes=changes, baseline_requests=int(baseline.total), candidate_requests=int(candidate.total)
+    )
+
+
+def _not_tested(baseline: Requests, candidate: Requests, first_index: int) -> OperationChanges:
+    changes = {}
+    for row, statistic in enumerate(STATISTICS):
+        scale = 1.0 if statistic == "error_rate" else NS_PER_MS
+        before, after = (float(estimate(side, first_index)[row]) / scale for side in (baseline, candidate))
+        changes[statistic] = untested(before, after)
+    return OperationChanges(
+        changes=changes, baseline_requests=int(baseline.total), candidate_requests=int(candidate.total)
+    )
+
+
+def _change(found: Differences, row: int, *, scale: float, enough: bool) -> Change:
+    low, high, p_value = (float(column[row]) for column in (found.low, found.high, found.p_value))
+    return a_change(
+        baseline=float(found.baseline[row]) / scale,
+        candidate=float(found.candidate[row]) / scale,
+        low=low / scale,
+        high=high / scale,
+        p_value=p_value if enough and np.isfinite(p_value) else None,
+        verdict="not_enough_data",
+    )

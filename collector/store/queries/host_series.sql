@@ -1,0 +1,61 @@
+-- Metrics of one host over time: gauges as the mean of each step, monotonic counters as rates per second.
+-- Parameters: host (String), start_ms, end_ms (Int64, Unix ms), step_ms (UInt32), rows_max (UInt32: series).
+-- Columns: metric, unit, type, monotonic, attributes (map), steps (array, Unix ms, starts), values (array, same length).
+-- A counter's increase between two points belongs to the step of the later one; a fall is a restart and adds nothing.
+WITH series AS
+(
+    SELECT
+        series_id,
+        any(metric_series.metric) AS metric,
+        any(metric_series.unit) AS unit,
+        any(metric_series.type = 'sum' AND metric_series.monotonic) AS counter,
+        any(metric_series.temporality = 'delta') AS delta,
+        any(metric_series.attributes) AS attributes
+    FROM metric_series
+    WHERE metric_series.host = {host:String} AND startsWith(metric_series.metric, 'system.')
+    GROUP BY series_id
+)
+SELECT
+    metric,
+    unit,
+    counter,
+    attributes,
+    groupArray(step) AS steps,
+    groupArray(step_value) AS values
+FROM
+(
+    SELECT
+        metric,
+        unit,
+        counter,
+        attributes,
+        intDiv(ts_ms, {step_ms:UInt32}) * {step_ms:UInt32} AS step,
+        if(counter, sum(increase) / sum(elapsed_s), avg(value)) AS step_value
+    FROM
+    (
+        SELECT
+            series.metric AS metric,
+            series.unit AS unit,
+            series.counter AS counter,
+            series.attributes AS attributes,
+            toUnixTimestamp64Milli(points.ts) AS ts_ms,
+            points.value AS value,
+            lagInFrame(points.value) OVER earlier AS value_before,
+            lagInFrame(toUnixTimestamp64Milli(points.ts)) OVER earlier AS ms_before,
+            ms_before > 0 AND ts_ms > ms_before AND (series.delta OR value >= value_before) AS usable,
+            if(usable, if(series.delta, value, value - value_before), 0) AS increase,
+            if(usable, (ts_ms - ms_before) / 1000, 0) AS elapsed_s
+        FROM metric_points AS points
+        INNER JOIN series ON points.series_id = series.series_id
+        WHERE points.ts >= fromUnixTimestamp64Milli({start_ms:Int64}, 'UTC')
+            AND points.ts < fromUnixTimestamp64Milli({end_ms:Int64}, 'UTC')
+            AND points.series_id IN (SELECT series_id FROM series)
+        WINDOW earlier AS (PARTITION BY points.series_id ORDER BY points.ts ROWS BETWEEN 1 PRECEDING AND CURRENT ROW)
+    )
+    GROUP BY metric, unit, counter, attributes, step
+    HAVING NOT counter OR sum(elapsed_s) > 0
+    ORDER BY metric, attributes, step
+)
+GROUP BY metric, unit, counter, attributes
+ORDER BY metric, attributes
+LIMIT {rows_max:UInt32}
