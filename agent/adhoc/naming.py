@@ -2,7 +2,6 @@
 
 import re
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Final
 
 from pyrometer.errors import ConfigError
@@ -35,10 +34,8 @@ def choose_format(name: str | None, output: str | None) -> Format:
     Return the format that was asked for by name, else the one the file's suffix stands for.
 
     Raises:
-        ConfigError: If the suffix stands for none, or the name for a directory.
+        ConfigError: If the suffix stands for none.
     """
-    if output is not None and Path(output).is_dir():
-        raise ConfigError(f"cannot write {printable(output)}: it is a directory; name a file in it with -o")
     if name is not None:
         return FORMATS[name]
     if output is None:

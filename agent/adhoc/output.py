@@ -90,15 +90,14 @@ class OutputFile:
     def _is_special(self) -> bool:
         try:
             mode = self._destination.stat().st_mode
-        except FileNotFoundError:
-            return False
+        except (FileNotFoundError, NotADirectoryError):
+            mode = stat.S_IFDIR if self.path.endswith("/") else 0
         if stat.S_ISDIR(mode):
             raise ConfigError(f"cannot write {printable(self.path)}: it is a directory; name a file in it with -o")
         if stat.S_ISREG(mode):
             # Replacing would work without this right; a file that was made read-only is not ours to replace.
-            with self._destination.open("ab"):
-                return False
-        return True
+            self._destination.open("ab").close()
+        return mode != 0 and not stat.S_ISREG(mode)
 
     def _check_directory(self) -> None:
         directory = self._destination.parent

@@ -41,7 +41,7 @@ class Request:
     Attributes:
         pid: A running process; None where a program is to be started.
         program: Its command line.
-        output: Where to write; None for a name of our choice, or nowhere where it is uploaded.
+        file: Where to write; None for a name of our choice, or nowhere where it is uploaded.
         chosen: Format of the file.
         duration_s: Seconds to record; None for no end.
         engine: How to read.
@@ -52,7 +52,7 @@ class Request:
 
     pid: int | None
     program: tuple[str, ...]
-    output: str | None
+    file: OutputFile | None
     chosen: Format
     duration_s: float | None
     engine: PySpyEngine
@@ -76,7 +76,7 @@ def record_pid(request: Request) -> int:
     target = find_target(request.pid or 0)
     attributes = identify(target.pid)
     service = service_of(attributes)
-    file = _reserve(request, service)
+    file = _output_file(request, service)
     with noted_interrupts() as interrupts:
         recorder = Recorder(request.engine, target, duration_s=request.duration_s)
         with _display(request) as display:
@@ -93,7 +93,7 @@ def record_program(request: Request) -> int:
         PyrometerError: If it cannot be started or recorded, or the profile cannot be delivered.
     """
     service = program_name(request.program, request.program[0])
-    file = _reserve(request, service)
+    file = _output_file(request, service)
     with noted_interrupts() as interrupts, Program(list(request.program)) as program:
         attributes: dict[str, str | int] = {semconv.SERVICE_NAME: service}
         attributes |= identify(program.pid)
@@ -119,11 +119,10 @@ def _explain_early_end(program: Program, request: Request, error: TargetNotFound
     )
 
 
-def _reserve(request: Request, service: str) -> OutputFile | None:
-    if request.output is None and request.upload is not None:
-        return None
-    path = request.output or default_output(service, time.time_ns(), request.chosen)
-    return OutputFile(path)
+def _output_file(request: Request, service: str) -> OutputFile | None:
+    if request.file is not None or request.upload is not None:
+        return request.file
+    return OutputFile(default_output(service, time.time_ns(), request.chosen))
 
 
 def _display(request: Request) -> Display:

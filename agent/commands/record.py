@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from agent.adhoc.naming import FORMATS, choose_format
+from agent.adhoc.output import OutputFile
 from agent.adhoc.recording import WINDOW_S
 from agent.adhoc.session import Request, record_pid, record_program
 from agent.adhoc.upload import profiles_url
@@ -85,10 +86,11 @@ def _request(
     if upload is not None:
         profiles_url(upload)
     find_pyspy()
+    file = None if output is None else OutputFile(output)
     return Request(
         pid=pid,
         program=program,
-        output=output,
+        file=file,
         chosen=choose_format(format_name, output),
         duration_s=duration,
         engine=_engine(**engine_flags, for_upload=upload is not None),
