@@ -60,7 +60,8 @@ def run(settings: CollectorSettings) -> None:
         executor = stack.enter_context(ThreadPoolExecutor(_RECEIVE_THREADS, thread_name_prefix="receive"))
         receiver = OtlpReceiver(logs, metrics=metrics, executor=executor, limits=settings.http.limits())
         health = Health(_checks(store, logs, flushers), metrics, executor)
-        router = Router(receiver, health, Api(store, prices))
+        readers = stack.enter_context(ThreadPoolExecutor(settings.api.threads, thread_name_prefix="api"))
+        router = Router(receiver, health, Api(store, prices, settings.api, readers, registry=metrics.registry))
         _log.info("collector on http://%s, data in %s", settings.http.address, data_dir)
         serve(router, listener, connections_max=settings.http.connections_max)
 

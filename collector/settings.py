@@ -8,6 +8,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from collector.api.limits import ApiLimits
 from collector.receive.http import ReceiveLimits
 from collector.store.protocol import QueryLimits
 from collector.wal import LogLimits
@@ -122,6 +123,7 @@ class CollectorSettings(Struct, forbid_unknown_fields=True, frozen=True, kw_only
     http: HttpSettings = HttpSettings()
     store: StoreSettings = StoreSettings()
     log: LogSettings = LogSettings()
+    api: ApiLimits = ApiLimits()
 
 
 def data_directory(settings: CollectorSettings, environment: Mapping[str, str] | None = None) -> Path:

@@ -11,7 +11,7 @@ import logging
 import threading
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Final
@@ -66,14 +66,14 @@ class Api:
         self,
         store: Store,
         prices: Prices,
-        limits: ApiLimits = ApiLimits(),  # noqa: B008 - frozen
-        executor: Executor | None = None,
+        limits: ApiLimits,
+        executor: Executor,
         *,
         registry: CollectorRegistry | None = None,
         now_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self._limits = limits
-        self._executor = executor or ThreadPoolExecutor(4, thread_name_prefix="api")
+        self._executor = executor
         self._metrics = ApiMetrics(registry or CollectorRegistry())
         self._context = Context(store=store, prices=prices, limits=limits, now_ns=now_ns, hit=self._hit)
         # A request that timed out still holds its thread until the store lets go, so it still counts.

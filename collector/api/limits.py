@@ -18,6 +18,7 @@ class ApiLimits(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only
     Limits of the query API.
 
     Attributes:
+        threads: Requests that are answered at a time; more wait for one of these to end.
         timeout_s: A request that takes longer is answered with 504.
         requests_max: Requests at work at a time, those waiting for a thread included; one more is answered with 503.
         query_bytes_max: Longest query string; a longer one is answered with 414.
@@ -31,6 +32,7 @@ class ApiLimits(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only
         compare: What the comparison of two releases asks for.
     """
 
+    threads: Annotated[int, Meta(ge=1, le=256)] = 4
     timeout_s: Annotated[float, Meta(gt=0, le=600)] = 30.0
     requests_max: Positive = 32
     query_bytes_max: Positive = 64 * 1024
