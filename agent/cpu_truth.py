@@ -13,8 +13,9 @@ def scale_samples(
     Give each sample its part of the CPU time a process used, so that all values sum to it exactly.
 
     A thread whose clock is known shares that thread's time among its own samples, by how often each was seen. What is
-    left (threads that ended, unknown thread ids) is shared among the other samples. Time that no sample stands for
-    goes to a ``[not sampled]`` stack of count 0.
+    left (threads that ended, unknown thread ids) is shared among the other samples. Where no sample's thread has a
+    clock, as when the engine does not know thread ids or knows those of another pid namespace, clocks say nothing and
+    all samples share all time. Time that no sample stands for goes to a ``[not sampled]`` stack of count 0.
 
     Args:
         samples: Of one window; their values are ignored, a sample of count 0 gets nothing.
@@ -25,8 +26,10 @@ def scale_samples(
         The samples in their order with new values, then ``[not sampled]`` where there is any such time.
     """
     total = max(0, cpu_ns)
-    clocks = _fit(thread_cpu_ns or {}, total)
     seen = {sample.thread_id for sample in samples if sample.count > 0}
+    clocks = _fit(thread_cpu_ns or {}, total)
+    if seen.isdisjoint(clocks) and seen:
+        clocks = {}
     values = [0] * len(samples)
     for thread in seen & clocks.keys():
         _share(values, samples, [i for i, sample in enumerate(samples) if sample.thread_id == thread], clocks[thread])

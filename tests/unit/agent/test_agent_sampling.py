@@ -1,0 +1,262 @@
+"""The loop that watches, on real processes with an engine that plays a script."""
+
+import threading
+import time
+
+import pytest
+from agent_processes import BUSY, PYTHON, WAITING, wait_until
+
+from agent.identity import HostIdentity, describe_process
+from agent.matching import IdentityRules
+from agent.procfs import boot_time_s, read_stat
+from agent.reader.engine import Window
+from agent.sampling import SamplingLoop
+from agent.selfmetrics import SelfMetrics
+from agent.settings import AgentSettings, Match, SamplingSettings, TargetSettings
+from agent.targets import Scanner
+from pyrometer import semconv
+from pyrometer.errors import NotPythonError, PermissionDeniedError, PyrometerError, TargetNotFoundError
+from pyrometer.values import NOT_SAMPLED, Frame, Sample
+
+HOST = HostIdentity({"host.name": "h1"}, boot_time_s())
+HOT = (Frame("main"), Frame("hot"))
+
+
+class ScriptedEngine:
+    """An engine whose windows always see the same stack, or fail as told."""
+
+    name = "scripted"
+
+    def __init__(self, window_s=0.2, error=None):
+        self.window_s = window_s
+        self.error = error
+        self.attached = []
+        self.concurrent = self.concurrent_max = 0
+        self._lock = threading.Lock()
+
+    def attach(self, target):
+        self.attached.append(target)
+        return ScriptedAttachment(self)
+
+    def enter(self, change):
+        with self._lock:
+            self.concurrent += change
+            self.concurrent_max = max(self.concurrent_max, self.concurrent)
+
+
+class ScriptedAttachment:
+    def __init__(self, engine):
+        self._engine = engine
+        self._detached = threading.Event()
+
+    def sample(self):
+        if self._engine.error:
+            raise self._engine.error
+        self._engine.enter(1)
+        started = time.time_ns()
+        self._detached.wait(self._engine.window_s)
+        self._engine.enter(-1)
+        return Window(
+            samples=(Sample(stack=HOT, count=4, value=0),),
+            start_unix_ns=started,
+            duration_ns=time.time_ns() - started,
+            period_ns=50_000_000,
+            late=2,
+            lost=1,
+            ended=self._detached.is_set(),
+        )
+
+    def detach(self):
+        self._detached.set()
+
+
+class Running:
+    """A loop in a thread, with what it delivered."""
+
+    def __init__(self, engine, service, **sampling):
+        self.profiles = []
+        self.metrics = SelfMetrics()
+        sampling = {"window_s": 0.5, "busy_share_min": 0.2, **sampling}
+        settings = AgentSettings(
+            targets=TargetSettings(allow=(Match(service=service),), scan_interval_s=0.1, young_s=0.0),
+            sampling=SamplingSettings(**sampling),
+        )
+        scanner = Scanner(
+            settings.targets, lambda stat: describe_process(stat, HOST, IdentityRules(())), own_pid=2**22 + 1
+        )
+        self.loop = SamplingLoop(settings, scanner, engine, self.profiles.extend, self.metrics)
+        self._thread = threading.Thread(target=self.loop.run)
+        self._thread.start()
+
+    def stop(self):
+        self.loop.stop()
+        self._thread.join(10.0)
+        assert not self._thread.is_alive()
+
+    def cpu_s(self, function, pid=None):
+        return sum(
+            sample.value / 1e9
+            for profile in list(self.profiles)
+            for sample in profile.samples
+            if sample.stack[-1].function == function and (pid is None or profile.attributes["process.pid"] == pid)
+        )
+
+    def errors(self, reason):
+        return self.metrics.value(semconv.AGENT_SAMPLE_ERRORS, reason=reason)
+
+
+@pytest.fixture
+def watch():
+    running = []
+
+    def start(*arguments, **settings):
+        running.append(Running(*arguments, **settings))
+        return running[-1]
+
+    yield start
+    for one in running:
+        one.stop()
+
+
+def named(start_process, name, code):
+    process = start_process(PYTHON, "-c", code, environment={"OTEL_SERVICE_NAME": name})
+    process.stdout.readline()
+    return process
+
+
+def test_a_busy_process_is_sampled_and_the_bill_adds_up(watch, start_process):
+    """Over many windows the values sum to the CPU time the kernel accounted, nearly all of it on the stack seen."""
+    process = named(start_process, "busy-sum", BUSY)
+    running = watch(ScriptedEngine(), "^busy-sum$")
+    wait_until(lambda: running.profiles)
+    first = running.profiles[0]
+    wait_until(lambda: running.cpu_s("hot") > 0.6)
+    used_before = read_stat(process.pid).cpu_ns
+    running.stop()
+    used_after = read_stat(process.pid).cpu_ns
+    total = running.cpu_s("hot") + running.cpu_s("[not sampled]")
+    began = first.start_unix_ns
+    ends = [profile.start_unix_ns + profile.duration_ns for profile in running.profiles]
+    # The agent met it on the way: what it used before is the difference.
+    missing = used_after / 1e9 - total
+
+    assert 0 <= missing < 5.0
+    assert used_before / 1e9 - missing <= total + 1e-9
+    assert running.cpu_s("hot") > running.cpu_s("[not sampled]")
+    assert all(end > began for end in ends)
+    assert running.metrics.value(semconv.AGENT_SAMPLES_LATE) == 2 * running.metrics.value(semconv.AGENT_WINDOWS)
+
+
+def test_windows_of_a_process_touch_each_other(watch, start_process):
+    """One profile begins where the one before ended, so that no CPU time falls between them."""
+    named(start_process, "touching", BUSY)
+    running = watch(ScriptedEngine(), "^touching$")
+    wait_until(lambda: len(running.profiles) >= 5)
+    running.stop()
+    gaps = [
+        after.start_unix_ns - (before.start_unix_ns + before.duration_ns)
+        for before, after in zip(running.profiles, running.profiles[1:], strict=False)
+    ]
+
+    assert max(map(abs, gaps)) < 5_000_000  # wall and monotonic clock are read one after the other
+
+
+def test_an_idle_process_is_never_sampled_but_reported(watch, start_process):
+    """A process that waits costs no sampling; its windows are there, without CPU time."""
+    named(start_process, "idle", WAITING)
+    engine = ScriptedEngine()
+    running = watch(engine, "^idle$", busy_share_min=0.5)
+    wait_until(lambda: len(running.profiles) >= 2)
+
+    assert engine.attached == []
+    assert {sample.stack for profile in running.profiles for sample in profile.samples} == {(NOT_SAMPLED,)}
+
+
+def test_no_more_are_sampled_at_once_than_allowed(watch, start_process):
+    """With one place for two busy processes, never two are sampled together, and both have their CPU time reported."""
+    processes = [named(start_process, "crowd", BUSY) for _ in range(2)]
+    engine = ScriptedEngine()
+    running = watch(engine, "^crowd$", concurrent_max=1)
+    functions = ("hot", "[not sampled]")
+    wait_until(lambda: all(sum(running.cpu_s(name, process.pid) for name in functions) > 0.1 for process in processes))
+
+    assert engine.concurrent_max == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (PermissionDeniedError("no right"), "permission"),
+        (NotPythonError("no Python"), "not_python"),
+        (TargetNotFoundError("gone"), "gone"),
+        (PyrometerError("broken"), "engine"),
+        (RuntimeError("a defect"), "engine"),
+    ],
+)
+def test_a_failure_is_counted_and_the_process_left_alone(watch, start_process, error, reason):
+    """After a failure the process is not asked again at once, and its CPU time is reported as not sampled."""
+    process = named(start_process, "failing", BUSY)
+    engine = ScriptedEngine(error=error)
+    running = watch(engine, "^failing$", backoff_s=30.0)
+    wait_until(lambda: running.errors(reason) == 1)
+    wait_until(lambda: running.cpu_s("[not sampled]", process.pid) > 0.3)
+
+    assert running.errors(reason) == 1
+    assert len(engine.attached) == 1
+    assert running.cpu_s("hot") == 0
+
+
+def test_a_failure_is_tried_again_after_its_wait(watch, start_process):
+    """When the wait is over the process is asked again, and sampled if it works by then."""
+    named(start_process, "recovers", BUSY)
+    engine = ScriptedEngine(error=PermissionDeniedError("no right"))
+    running = watch(engine, "^recovers$", backoff_s=0.2)
+    wait_until(lambda: running.errors("permission") >= 1)
+    engine.error = None
+    wait_until(lambda: running.cpu_s("hot") > 0)
+
+
+def test_the_same_failure_is_told_once(watch, start_process, caplog):
+    """However many processes and tries fail alike, the log has one line for it."""
+    for _ in range(2):
+        named(start_process, "told", BUSY)
+    running = watch(ScriptedEngine(error=PermissionDeniedError("no right")), "^told$", backoff_s=0.1)
+    wait_until(lambda: running.errors("permission") >= 4)
+
+    assert [record.getMessage()[:8] for record in caplog.records if record.name == "agent.sampling"] == ["no right"]
+
+
+def test_a_process_that_ends_reports_its_last_cpu_time(watch, start_process):
+    """When a process ends, a window that is being taken still reports, and the session is over."""
+    process = named(start_process, "ends", BUSY)
+    engine = ScriptedEngine(window_s=30.0)
+    running = watch(engine, "^ends$")
+    wait_until(lambda: engine.concurrent == 1)
+    process.kill()
+    process.wait()
+    wait_until(lambda: running.cpu_s("hot", process.pid) > 0)
+    wait_until(lambda: running.metrics.value(semconv.AGENT_TARGETS, state="watched") == 0)
+
+
+def test_a_process_born_under_watch_is_accounted_from_its_start(watch, start_process):
+    """CPU time from before the first look is reported too, where the agent was there at the birth."""
+    running = watch(ScriptedEngine(error=PyrometerError("never")), "^born$", backoff_s=30.0)
+    wait_until(running.loop.scanned.is_set)
+    code = "sum(range(10_000_000)); import sys; print('up', flush=True); sys.stdin.read()"
+    process = named(start_process, "born", code)
+    used_s = read_stat(process.pid).cpu_ns / 1e9
+    wait_until(lambda: running.cpu_s("[not sampled]", process.pid) >= used_s - 0.011)
+
+
+def test_stopping_is_quick_and_keeps_what_was_seen(watch, start_process):
+    """A window of half a minute ends at once when the loop is stopped, and is delivered."""
+    named(start_process, "stopped", BUSY)
+    engine = ScriptedEngine(window_s=30.0)
+    running = watch(engine, "^stopped$")
+    wait_until(lambda: engine.concurrent == 1)
+    started = time.monotonic()
+    running.stop()
+
+    assert time.monotonic() - started < 2.0
+    assert running.cpu_s("hot") + running.cpu_s("[not sampled]") > 0
+    assert any(sample.stack == HOT for profile in running.profiles for sample in profile.samples)
