@@ -35,13 +35,6 @@ class CollectorMetrics:
             registry=self.registry,
             buckets=_SECONDS_BUCKETS,
         )
-        self.query_seconds = Histogram(
-            "pyrometer_collector_query_seconds",
-            "Time of one database query of the API.",
-            ["query"],
-            registry=self.registry,
-            buckets=_SECONDS_BUCKETS,
-        )
         self._wal_bytes = self._gauge("wal_bytes", "Bytes in the log that are not yet in the database.", "signal")
         self._queue_length = self._gauge("queue_length", "Sealed segments that wait for the database.", "signal")
         self._gauge("build_info", "Which build this is; always 1.", "version", "python").labels(

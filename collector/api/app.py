@@ -75,7 +75,14 @@ class Api:
         self._limits = limits
         self._executor = executor
         self._metrics = ApiMetrics(registry or CollectorRegistry())
-        self._context = Context(store=store, prices=prices, limits=limits, now_ns=now_ns, hit=self._hit)
+        self._context = Context(
+            store=store,
+            prices=prices,
+            limits=limits,
+            now_ns=now_ns,
+            hit=self._hit,
+            observe=lambda query, seconds: self._metrics.query_seconds.labels(query=query).observe(seconds),
+        )
         # A request that timed out still holds its thread until the store lets go, so it still counts.
         self._free = threading.BoundedSemaphore(limits.requests_max)
         self._openapi = openapi_json()

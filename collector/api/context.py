@@ -1,5 +1,6 @@
 """What the handlers of all routes share."""
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,7 @@ class Context:
     Attributes:
         now_ns: Returns the wall time, Unix nanoseconds.
         hit: Counts a limit that cut an answer short, by the name of its setting.
+        observe: Told the name of each query and the seconds it took.
     """
 
     store: Store
@@ -27,6 +29,7 @@ class Context:
     limits: ApiLimits
     now_ns: Callable[[], int]
     hit: Callable[[str], None]
+    observe: Callable[[str, float], None]
 
     def span(self, query: RangeQuery) -> Span:
         """Return the range of a request."""
@@ -34,7 +37,11 @@ class Context:
 
     def rows(self, name: str, **parameters: Parameter) -> list[dict[str, Any]]:
         """Run a query of the store."""
-        return self.store.query(name, parameters)
+        started = time.monotonic()
+        try:
+            return self.store.query(name, parameters)
+        finally:
+            self.observe(name, time.monotonic() - started)
 
     def cut(self, rows: list[dict[str, Any]], rows_max: int, setting: str) -> list[dict[str, Any]]:
         """Return at most *rows_max* rows, and count it when there were more: ask the store for one row too many."""

@@ -19,6 +19,12 @@ class ApiMetrics:
             ("route",),
             registry=registry,
         )
+        self.query_seconds = Histogram(
+            "pyrometer_collector_query_seconds",
+            "Time of one database query, seconds.",
+            ("query",),
+            registry=registry,
+        )
         self.limits = Counter(
             "pyrometer_collector_api_limited",
             "Times a limit of the query API was hit, by its setting.",

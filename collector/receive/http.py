@@ -154,8 +154,10 @@ class OtlpReceiver:
         raw = decompress(body, encoding, self._limits.body_bytes_max)
         if content_type == JSON:
             raw = json_to_protobuf(signal, raw)
-            return Record(raw, len(raw)), signal.count_rows(raw)
-        return Record(body, len(raw), encoding), signal.count_rows(raw)
+        plain, rows = signal.check(raw)
+        if plain == raw and content_type != JSON:
+            return Record(body, len(raw), encoding), rows
+        return Record(plain, len(plain)), rows
 
     async def _append(self, signal: SignalFormat, record: Record, rows: int) -> None:
         try:

@@ -34,25 +34,35 @@ _JSON_DEPTH_MAX: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class SignalFormat:
-    """One signal: its path, its request message, and how to check a request and count its rows."""
+    """
+    One signal.
+
+    Attributes:
+        name: Of the signal.
+        path: Where its requests are sent.
+        message_type: Its request message.
+        check: Returns the body in its plain form and how many rows it will become, about; raises DecodeError.
+    """
 
     name: str
     path: str
     message_type: type[Message]
-    count_rows: Callable[[bytes], int]
+    check: Callable[[bytes], tuple[bytes, int]]
 
 
-def _count_spans(body: bytes) -> int:
+def _check_traces(body: bytes) -> tuple[bytes, int]:
     request = _parse(ExportTraceServiceRequest, body)
-    return sum(len(scope.spans) for resource in request.resource_spans for scope in resource.scope_spans)
+    rows = sum(len(scope.spans) for resource in request.resource_spans for scope in resource.scope_spans)
+    return _plain_form(request), rows
 
 
-def _count_metrics(body: bytes) -> int:
+def _check_metrics(body: bytes) -> tuple[bytes, int]:
     request = _parse(ExportMetricsServiceRequest, body)
-    return sum(len(scope.metrics) for resource in request.resource_metrics for scope in resource.scope_metrics)
+    rows = sum(len(scope.metrics) for resource in request.resource_metrics for scope in resource.scope_metrics)
+    return _plain_form(request), rows
 
 
-def _count_windows_and_samples(body: bytes) -> int:
+def _check_profiles(body: bytes) -> tuple[bytes, int]:
     profiles = otlp_to_profiles(body)
     now_s = time.time()
     for profile in profiles:
@@ -62,15 +72,15 @@ def _count_windows_and_samples(body: bytes) -> int:
         if profile.duration_ns > _WINDOW_MAX_S * NS_PER_S:
             raise DecodeError(f"a profile lasts {profile.duration_ns} ns, longer than one day")
     # A window without samples counts too: the process was watched and did nothing.
-    return sum(1 + len(profile.samples) for profile in profiles)
+    return body, sum(1 + len(profile.samples) for profile in profiles)
 
 
 SIGNALS: Final[Mapping[str, SignalFormat]] = {
     signal.path: signal
     for signal in (
-        SignalFormat("traces", "/v1/traces", ExportTraceServiceRequest, _count_spans),
-        SignalFormat("metrics", "/v1/metrics", ExportMetricsServiceRequest, _count_metrics),
-        SignalFormat("profiles", "/v1development/profiles", ExportProfilesServiceRequest, _count_windows_and_samples),
+        SignalFormat("traces", "/v1/traces", ExportTraceServiceRequest, _check_traces),
+        SignalFormat("metrics", "/v1/metrics", ExportMetricsServiceRequest, _check_metrics),
+        SignalFormat("profiles", "/v1development/profiles", ExportProfilesServiceRequest, _check_profiles),
     )
 }
 
@@ -99,6 +109,17 @@ def _parse(message_type: type[Any], body: bytes) -> Any:
         return message_type.FromString(body)
     except ProtobufDecodeError:
         raise DecodeError(f"not a valid {message_type.__name__}: the protobuf cannot be parsed") from None
+
+
+def _plain_form(request: Message) -> bytes:
+    """
+    Return the request as every parser reads it alike.
+
+    The wire format allows what ClickHouse's parser refuses or reads otherwise: groups, unknown fields in the place of
+    known ones, a field given twice, numbers wider than their type. Written anew, none of that is left.
+    """
+    request.DiscardUnknownFields()
+    return request.SerializeToString()
 
 
 def _hex_to_base64(node: Any, depth: int) -> Any:

@@ -74,7 +74,8 @@ CREATE TABLE IF NOT EXISTS span_rows
 )
 ENGINE = Null;
 
--- Names are cut at 10,000 characters. A span that ends before it starts has the duration 0.
+-- Names are cut at 10,000 characters. A span that ends before it starts has the duration 0, and none lasts longer than
+-- 30 days (so that sums of durations do not overflow).
 -- Spans outside the time that the tables keep are counted in rejected_rows instead.
 CREATE MATERIALIZED VIEW IF NOT EXISTS otlp_traces_to_span_rows TO span_rows AS
 WITH
@@ -100,7 +101,7 @@ SELECT
     transform(span.kind, [1, 2, 3, 4, 5], ['internal', 'server', 'client', 'producer', 'consumer'], 'unspecified') AS kind,
     fromUnixTimestamp64Nano(toInt64(span.start_time_unix_nano), 'UTC') AS ts,
     if(span.end_time_unix_nano > span.start_time_unix_nano,
-        span.end_time_unix_nano - span.start_time_unix_nano, 0) AS duration_ns,
+        least(span.end_time_unix_nano - span.start_time_unix_nano, 2592000000000000), 0) AS duration_ns,
     transform(span.status.code, [1, 2], ['ok', 'error'], 'unset') AS status,
     lower(hex(span.trace_id)) AS trace_id,
     lower(hex(span.span_id)) AS span_id,
