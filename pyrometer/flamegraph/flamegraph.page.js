@@ -437,6 +437,7 @@
   }
 
   // src/flamegraph.ts
+  var HEIGHT_MAX_PX = 2e3;
   var ARROWS = {
     ArrowUp: "up",
     ArrowDown: "down",
@@ -517,6 +518,7 @@
       this.scale = columns.baseTotal ? differenceScale(columns) : null;
       this.parts.root.style.height = heightPx === null ? "" : `${heightPx}px`;
       this.parts.legend.hidden = this.scale === null;
+      this.parts.search.hidden = !this.options.searchBox;
       if (this.scale) {
         this.parts.legendScale.style.background = legendGradient(this.scale);
         this.parts.legendLess.textContent = `less, ${formatPoints(-this.scale.largest)}`;
@@ -614,7 +616,7 @@
       const { scroller, spacer } = this.parts;
       this.view = buildView(columns, this.layout, this.view.focus, scroller.clientWidth, this.view.flame);
       const height = this.view.rows * ROW_PX;
-      if (this.options.heightPx === null) scroller.style.height = `${height}px`;
+      if (this.options.heightPx === null) scroller.style.height = `${Math.min(height, HEIGHT_MAX_PX)}px`;
       spacer.style.height = `${height}px`;
       this.report();
       this.schedule();
@@ -794,6 +796,7 @@
       columns,
       heightPx: null,
       search: "",
+      searchBox: true,
       price: null,
       onFocus: null,
       onSearch: (text) => table.filter(text)

@@ -436,6 +436,7 @@ function amount(value, whole, unit) {
 }
 
 // src/flamegraph.ts
+var HEIGHT_MAX_PX = 2e3;
 var ARROWS = {
   ArrowUp: "up",
   ArrowDown: "down",
@@ -516,6 +517,7 @@ var Flamegraph = class {
     this.scale = columns.baseTotal ? differenceScale(columns) : null;
     this.parts.root.style.height = heightPx === null ? "" : `${heightPx}px`;
     this.parts.legend.hidden = this.scale === null;
+    this.parts.search.hidden = !this.options.searchBox;
     if (this.scale) {
       this.parts.legendScale.style.background = legendGradient(this.scale);
       this.parts.legendLess.textContent = `less, ${formatPoints(-this.scale.largest)}`;
@@ -613,7 +615,7 @@ var Flamegraph = class {
     const { scroller, spacer } = this.parts;
     this.view = buildView(columns, this.layout, this.view.focus, scroller.clientWidth, this.view.flame);
     const height = this.view.rows * ROW_PX;
-    if (this.options.heightPx === null) scroller.style.height = `${height}px`;
+    if (this.options.heightPx === null) scroller.style.height = `${Math.min(height, HEIGHT_MAX_PX)}px`;
     spacer.style.height = `${height}px`;
     this.report();
     this.schedule();
@@ -685,6 +687,7 @@ function render(component) {
     columns,
     heightPx: data.height_px,
     search: data.search,
+    searchBox: data.search_box,
     price: data.price_per_unit_month === null ? null : { perUnitMonth: data.price_per_unit_month, currency: data.currency },
     onFocus: (path) => setStateValue("focus", path.length ? path : null),
     onSearch: null

@@ -59,6 +59,7 @@ def flamegraph(
     key: str,
     height_px: int = HEIGHT_PX,
     search: str = "",
+    search_box: bool = True,
     price_per_unit_month: float | None = None,
     currency: str = "",
     on_focus_change: Callable[[], None] | None = None,
@@ -71,6 +72,7 @@ def flamegraph(
         key: Of the element, as in any Streamlit widget.
         height_px: Of the whole element; a higher tree scrolls inside it.
         search: What the search box holds at first; a new value replaces what was typed.
+        search_box: False where the page has a search of its own, and hands it over as *search*.
         price_per_unit_month: What one unit of value costs a month; None shows no prices.
         currency: Code shown behind the price.
         on_focus_change: Called before the page runs again because another frame was zoomed to.
@@ -87,6 +89,7 @@ def flamegraph(
             "folded": answer.folded,
             "height_px": height_px,
             "search": search,
+            "search_box": search_box,
             "price_per_unit_month": price_per_unit_month,
             "currency": currency,
         },

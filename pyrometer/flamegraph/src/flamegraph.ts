@@ -12,12 +12,16 @@ import { describe, fillTooltip, placeTooltip, summarise, type Price } from "./to
 
 export interface Options {
   columns: Columns;
-  heightPx: number | null; // null: as high as the tree
+  heightPx: number | null; // null: as high as the tree, up to HEIGHT_MAX_PX
   search: string;
+  searchBox: boolean; // false where the page around has a search of its own
   price: Price | null;
   onFocus: ((path: string[]) => void) | null;
   onSearch: ((text: string) => void) | null;
 }
+
+// A canvas of many thousand pixels is not drawn at all by some browsers: a higher tree scrolls.
+const HEIGHT_MAX_PX = 2000;
 
 const ARROWS: Record<string, Direction> = {
   ArrowUp: "up",
@@ -108,6 +112,7 @@ export class Flamegraph {
     this.scale = columns.baseTotal ? differenceScale(columns) : null;
     this.parts.root.style.height = heightPx === null ? "" : `${heightPx}px`;
     this.parts.legend.hidden = this.scale === null;
+    this.parts.search.hidden = !this.options.searchBox;
     if (this.scale) {
       this.parts.legendScale.style.background = legendGradient(this.scale);
       this.parts.legendLess.textContent = `less, ${formatPoints(-this.scale.largest)}`;
@@ -215,7 +220,7 @@ export class Flamegraph {
     const { scroller, spacer } = this.parts;
     this.view = buildView(columns, this.layout, this.view.focus, scroller.clientWidth, this.view.flame);
     const height = this.view.rows * ROW_PX;
-    if (this.options.heightPx === null) scroller.style.height = `${height}px`;
+    if (this.options.heightPx === null) scroller.style.height = `${Math.min(height, HEIGHT_MAX_PX)}px`;
     spacer.style.height = `${height}px`;
     this.report();
     this.schedule();

@@ -61,6 +61,7 @@ function start(): void {
     columns,
     heightPx: null,
     search: "",
+    searchBox: true,
     price: null,
     onFocus: null,
     onSearch: (text) => table.filter(text),

@@ -17,6 +17,7 @@ interface Data {
   folded: number;
   height_px: number;
   search: string;
+  search_box: boolean;
   price_per_unit_month: number | null;
   currency: string;
 }
@@ -45,6 +46,7 @@ export default function render(component: Component): () => void {
     columns,
     heightPx: data.height_px,
     search: data.search,
+    searchBox: data.search_box,
     price:
       data.price_per_unit_month === null
         ? null
