@@ -154,7 +154,7 @@ def test_an_empty_recording_says_so(open_page):
 
 
 def test_a_deep_tree_scrolls_inside_a_window_of_its_own_size(open_page):
-    """A stack of 500 frames draws no canvas beyond what a browser can hold, and its leaf can be reached by scrolling."""
+    """A stack of 500 frames draws no canvas that is too large for a browser; its leaf is reached by scrolling."""
     deep = tuple(Frame(f"f{level}", "deep.py", 1) for level in range(500))
     page = open_page(a_profile(samples=(Sample(stack=deep, count=1, value=1_000),)))
     graph = graph_of(page)
