@@ -3,7 +3,7 @@
 import contextlib
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import parse_qs, unquote, urlencode, urlsplit
@@ -180,7 +180,8 @@ class ServerStore:
         with self._pool.connection() as client, self._errors(querying=querying):
             rows, columns = client.execute(statement, parameters, with_column_types=True, settings=settings)
         names = [name for name, _ in columns]
-        return [dict(zip(names, map(_plain, row), strict=True)) for row in rows]
+        convert = [_CONVERSIONS.get(type_name, _plain) for _, type_name in columns]
+        return [{name: f(value) for name, f, value in zip(names, convert, row, strict=True)} for row in rows]
 
     def _connect(self, database: str | None = None) -> _Client:
         return _Client(
@@ -246,6 +247,10 @@ def _is_broken(error: BaseException) -> bool:
     return isinstance(error, UnreachableStoreError) or not isinstance(error, StoreError)
 
 
+def _plain_float(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
+
+
 def _plain(value: Any) -> Any:
     """Return a value as the embedded engine's JSON gives it: NaN and infinities are None."""
     if isinstance(value, float):
@@ -253,3 +258,11 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
     return value
+
+
+# The driver gives the integer 0 for a default value in a column that the server sends sparse.
+_CONVERSIONS: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "Bool": bool,
+    "Float32": _plain_float,
+    "Float64": _plain_float,
+}
