@@ -78,7 +78,6 @@ def plan_demo(collector: str, port_base: int, *, rate: float, cpu_budget: float)
         ),
         needs=tuple(part.name for part in services),
         environment=identity(f"{SERVICE_NAME}-load"),
-        stop_reserve_s=0.5,
     )
     return (*services, load_part)
 

@@ -1,7 +1,7 @@
 """Which parts run, in which order, by which commands: plain data, decided before anything starts."""
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -23,7 +23,7 @@ class Part:
         ready_urls: It is ready when all of them answer 200; with none, as soon as it runs.
         needs: Names of the parts that must be ready before it is started the first time.
         environment: Added to ours.
-        stop_reserve_s: Time to stop that is kept for it when the parts stopped before it are slow.
+        stop_reserve_s: Time to stop that is kept for it when the parts that stop before it are slow.
     """
 
     name: str
@@ -32,7 +32,7 @@ class Part:
     ready_urls: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
-    stop_reserve_s: float = 1.0
+    stop_reserve_s: float = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +59,7 @@ def pyrometer_command(*arguments: str) -> tuple[str, ...]:
 
 
 def plan_up(options: UpOptions) -> tuple[Part, ...]:
-    """Return the parts of ``pyrometer up`` in the order they start; they stop in the reverse."""
+    """Return the parts of ``pyrometer up`` in the order they start."""
     parts = [_collector(options), _agent(options), _dashboard(options)]
     if options.demo:
         parts.append(_demo(options))
@@ -76,24 +76,40 @@ def identity(service: str, version: str = __version__) -> dict[str, str]:
     return {"OTEL_SERVICE_NAME": service, "OTEL_RESOURCE_ATTRIBUTES": f"service.version={version}"}
 
 
-def stop_deadlines(parts: Iterable[Part], *, now: float, total_s: float) -> list[float]:
+def stop_waves(parts: Iterable[Part]) -> list[list[Part]]:
     """
-    Return by when each part must have stopped.
+    Return the parts in the order they are stopped: each wave together, once the wave before has gone.
+
+    A part stops when no part that needs it is left. Within a wave the part that started last comes first.
+    """
+    left = list(parts)
+    waves: list[list[Part]] = []
+    while left:
+        needed = {name for part in left for name in part.needs}
+        wave = [part for part in reversed(left) if part.name not in needed] or list(reversed(left))
+        waves.append(wave)
+        left = [part for part in left if part not in wave]
+    return waves
+
+
+def stop_deadlines(waves: Sequence[Sequence[Part]], *, now: float, total_s: float) -> list[float]:
+    """
+    Return by when each wave must have stopped.
 
     Args:
-        parts: In the order they are stopped, one after the other.
+        waves: In the order they are stopped.
         now: Monotonic seconds.
         total_s: Time for all of them.
 
     Returns:
-        Monotonic seconds, in the same order: each may use what is left but for the reserves of those after it.
+        Monotonic seconds, in the same order: each wave may use what is left but for the reserves of those after it.
     """
     deadlines: list[float] = []
     last = now + total_s
-    for part in reversed(list(parts)):
-        deadlines.append(last)
-        last -= part.stop_reserve_s
-    return [max(now, deadline) for deadline in reversed(deadlines)]
+    for wave in reversed(waves):
+        deadlines.append(max(now, last))
+        last -= max(part.stop_reserve_s for part in wave)
+    return deadlines[::-1]
 
 
 def _collector(options: UpOptions) -> Part:
@@ -125,7 +141,6 @@ def _agent(options: UpOptions) -> Part:
         ready_urls=(f"{url_of(port)}/readyz",),
         needs=("collector",),
         environment=identity("pyrometer-agent"),
-        stop_reserve_s=2.5,
     )
 
 
@@ -142,7 +157,6 @@ def _dashboard(options: UpOptions) -> Part:
         ready_urls=(f"{url_of(port)}/_stcore/health",),
         needs=("collector",),
         environment=identity("pyrometer-dashboard"),
-        stop_reserve_s=1.5,
     )
 
 
@@ -157,7 +171,6 @@ def _demo(options: UpOptions) -> Part:
         ready_urls=(f"{url_of(port)}/healthz", f"{url_of(port + 1)}/healthz"),
         needs=("collector",),
         environment=identity("pyrometer-demo"),
-        stop_reserve_s=2.0,
     )
 
 

@@ -62,6 +62,11 @@ class Slot:
         """Return how the child ended, or None where it runs or there is none."""
         return self.child.exit_code() if self.child else None
 
+    def ask_to_stop(self) -> None:
+        """Send SIGTERM to the child."""
+        if self.child:
+            self.child.ask_to_stop()
+
     def kill(self) -> None:
         """Kill the child and what is left of its group."""
         if self.child:

@@ -14,7 +14,7 @@ import urllib3
 from pyrometer.errors import ConfigError
 from pyrometer.up.backoff import STABLE_AFTER_S
 from pyrometer.up.child import Child, ChildLog
-from pyrometer.up.plan import Part, stop_deadlines
+from pyrometer.up.plan import Part, stop_deadlines, stop_waves
 from pyrometer.up.processes import MARK_VARIABLE, adopt_orphans, children, end_orphans, guarded
 from pyrometer.up.report import Reporter, ready_line
 from pyrometer.up.slot import CannotRunError, PartState, Slot
@@ -152,23 +152,26 @@ class Supervisor:
         self._reporter.line(slot.died(code, time.monotonic()))
 
     def _stop_all(self, request: StopRequest) -> None:
-        running = [slot for slot in reversed(self._slots) if slot.child]
-        now = time.monotonic()
-        deadlines = stop_deadlines((slot.part for slot in running), now=now, total_s=self._stop_total_s)
-        for slot, deadline in zip(running, deadlines, strict=True):
-            self._stop(slot, deadline, request)
+        running = {slot.part.name: slot for slot in self._slots if slot.child}
+        waves = stop_waves(slot.part for slot in running.values())
+        deadlines = stop_deadlines(waves, now=time.monotonic(), total_s=self._stop_total_s)
+        for wave, deadline in zip(waves, deadlines, strict=True):
+            self._stop([running[part.name] for part in wave], deadline, request)
         self._end_descendants()
 
-    def _stop(self, slot: Slot, deadline: float, request: StopRequest) -> None:
-        if slot.child is None:
-            return
+    def _stop(self, slots: list[Slot], deadline: float, request: StopRequest) -> None:
         started = time.monotonic()
-        slot.child.ask_to_stop()
-        while slot.exit_code() is None and time.monotonic() < deadline and not request.insisted:
-            request.wait(TICK_S)
-        how = "stopped in" if slot.exit_code() is not None else "did not stop, killed after"
-        slot.kill()
-        self._reporter.line(f"{slot.part.name:<11} {how} {time.monotonic() - started:.1f} s")
+        for slot in slots:
+            slot.ask_to_stop()
+        while slots:
+            in_time = time.monotonic() < deadline and not request.insisted
+            for slot in [slot for slot in slots if slot.exit_code() is not None or not in_time]:
+                how = "stopped in" if slot.exit_code() is not None else "did not stop, killed after"
+                slot.kill()
+                self._reporter.line(f"{slot.part.name:<11} {how} {time.monotonic() - started:.1f} s")
+                slots.remove(slot)
+            if slots:
+                request.wait(TICK_S)
 
     def _end_descendants(self) -> None:
         """Kill what our children started and left, generation by generation."""

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from pyrometer.up.plan import Part, UpOptions, plan_up, stop_deadlines
+from pyrometer.up.plan import Part, UpOptions, plan_up, stop_deadlines, stop_waves
+from pyrometer.up.supervisor import STOP_TOTAL_S
 
 PORTS = {"collector": 4318, "agent": 7072, "dashboard": 8501, "demo": 20_000}
 
@@ -13,8 +14,8 @@ def an_option(**changes) -> UpOptions:
     return UpOptions(**{"data_directory": Path("/data"), "ports": PORTS, **changes})
 
 
-def a_part(name: str, reserve_s: float) -> Part:
-    return Part(name=name, command=("true",), stop_reserve_s=reserve_s)
+def a_part(name: str, reserve_s: float = 1.0, needs: tuple[str, ...] = ()) -> Part:
+    return Part(name=name, command=("true",), stop_reserve_s=reserve_s, needs=needs)
 
 
 def test_parts_start_in_order_and_the_demo_only_when_asked():
@@ -60,20 +61,46 @@ def test_no_part_is_imported_from_the_current_directory():
     assert all(part.command[1] == "-P" for part in plan_up(an_option(demo=True)))
 
 
-def test_the_last_part_to_stop_may_use_what_the_others_left():
-    """Each deadline keeps the reserves of the parts that stop later, and the last one is the total."""
-    parts = [a_part("demo", 2.0), a_part("agent", 2.5), a_part("collector", 3.0)]
+def test_the_collector_stops_after_all_that_send_to_it():
+    """The parts that need the collector stop together, the last started first; then the collector."""
+    waves = stop_waves(plan_up(an_option(demo=True)))
 
-    assert stop_deadlines(parts, now=100.0, total_s=9.0) == pytest.approx([103.5, 106.0, 109.0])
+    assert [[part.name for part in wave] for wave in waves] == [["demo", "dashboard", "agent"], ["collector"]]
+
+
+def test_chains_of_needs_stop_from_their_end():
+    """A part stops only when nothing that needs it runs."""
+    parts = [a_part("a"), a_part("b", needs=("a",)), a_part("c", needs=("b",)), a_part("d", needs=("a",))]
+
+    assert [[part.name for part in wave] for wave in stop_waves(parts)] == [["d", "c"], ["b"], ["a"]]
+
+
+def test_parts_that_need_each_other_still_stop():
+    """A mistake in the plan does not make `up` immortal."""
+    parts = [a_part("a", needs=("b",)), a_part("b", needs=("a",))]
+
+    assert [[part.name for part in wave] for wave in stop_waves(parts)] == [["b", "a"]]
+
+
+def test_the_last_wave_may_use_what_the_others_left():
+    """Each deadline keeps the largest reserves of the waves that stop later, and the last one is the total."""
+    waves = [[a_part("demo", 2.0)], [a_part("agent", 2.5), a_part("dashboard", 1.0)], [a_part("collector", 3.0)]]
+
+    assert stop_deadlines(waves, now=100.0, total_s=9.0) == pytest.approx([103.5, 106.0, 109.0])
 
 
 def test_reserves_above_the_total_leave_no_negative_time():
     """With too little time in all, a part is asked to stop and then killed at once, never before."""
-    parts = [a_part("a", 5.0), a_part("b", 5.0)]
+    waves = [[a_part("a", 5.0)], [a_part("b", 5.0)]]
 
-    assert stop_deadlines(parts, now=10.0, total_s=3.0) == pytest.approx([10.0, 13.0])
+    assert stop_deadlines(waves, now=10.0, total_s=3.0) == pytest.approx([10.0, 13.0])
 
 
-def test_the_reserves_of_all_parts_fit_into_the_time_to_stop():
-    """The planned parts can all use their reserve within the ten seconds that are promised."""
-    assert sum(part.stop_reserve_s for part in plan_up(an_option(demo=True))) <= 9.0
+def test_every_part_has_the_five_seconds_to_stop_that_it_may_need():
+    """Within the total each wave of the real plan gets at least what its parts promise or reserve."""
+    waves = stop_waves(plan_up(an_option(demo=True)))
+
+    first, last = stop_deadlines(waves, now=0.0, total_s=STOP_TOTAL_S)
+
+    assert first >= 5.0
+    assert last < 10.0
