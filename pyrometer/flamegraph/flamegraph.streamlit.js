@@ -392,6 +392,14 @@ function threeDigits(value) {
   return value.toFixed(magnitude >= 100 ? 0 : magnitude >= 10 ? 1 : 2);
 }
 
+// src/theme.ts
+function readTheme(root) {
+  const style = getComputedStyle(root);
+  const background = parseColour(style.backgroundColor, [255, 255, 255]);
+  const text = parseColour(style.color, [30, 30, 30]);
+  return { dark: luminance(background) < 0.2, background, text, font: `12px ${style.fontFamily}` };
+}
+
 // src/tooltip.ts
 var MARGIN_PX = 12;
 function describe(columns, node, price) {
@@ -410,6 +418,19 @@ function describe(columns, node, price) {
 }
 function summarise(columns, node) {
   return `${shown(nameOf(columns, node))}: ${amount(columns.total[node], columns.totalValue, columns.unit)}`;
+}
+function tellState(columns, focus, matches, selected, price) {
+  const told = [summarise(columns, focus)];
+  if (matches) {
+    const frames = matches.count === 1 ? "1 frame matches" : `${matches.count} frames match`;
+    told.push(`${frames}, ${formatShare(matches.share)} of the total`);
+  }
+  if (columns.folded) told.push(`${columns.folded.toLocaleString("en-US")} small frames are folded into (other)`);
+  if (selected >= 0 && selected !== focus) {
+    const facts = describe(columns, selected, price).map(([label, text]) => `${label.toLowerCase()} ${text}`);
+    told.push(`selected ${shown(nameOf(columns, selected))}, ${facts.join(", ")}`);
+  }
+  return told.join(" \xB7 ");
 }
 function fillTooltip(tooltip, columns, node, price) {
   tooltip.replaceChildren();
@@ -629,19 +650,7 @@ var Flamegraph = class {
     root.dataset.focus = nameOf(columns, focus);
     root.dataset.matches = String(this.matches?.count ?? 0);
     root.dataset.matchedShare = (this.matches?.share ?? 0).toFixed(4);
-    const told = [summarise(columns, focus)];
-    if (this.matches) {
-      const frames = this.matches.count === 1 ? "1 frame matches" : `${this.matches.count} frames match`;
-      told.push(`${frames}, ${formatShare(this.matches.share)} of the total`);
-    }
-    if (columns.folded) told.push(`${columns.folded.toLocaleString("en-US")} small frames are folded into (other)`);
-    if (this.selected >= 0 && this.selected !== focus) told.push(this.tellSelected());
-    status.textContent = told.join(" \xB7 ");
-  }
-  tellSelected() {
-    const { columns, price } = this.options;
-    const facts = describe(columns, this.selected, price).map(([label, text]) => `${label.toLowerCase()} ${text}`);
-    return `selected ${shown(nameOf(columns, this.selected))}, ${facts.join(", ")}`;
+    status.textContent = tellState(columns, focus, this.matches, this.selected, this.options.price);
   }
   schedule() {
     cancelAnimationFrame(this.frame);
@@ -659,19 +668,13 @@ var Flamegraph = class {
       canvas.style.height = `${height}px`;
     }
     const context = canvas.getContext("2d");
-    if (!context || !boxOf(this.options.columns, this.layout, this.view, 0)) return;
+    if (!context) return;
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     const { columns } = this.options;
     const { layout, view, matches, scale, selected, hovered } = this;
-    const scene = { columns, layout, view, theme: this.theme(), matches, scale, selected, hovered };
+    const scene = { columns, layout, view, theme: readTheme(root), matches, scale, selected, hovered };
     draw(context, scene, scroller.scrollTop, height);
     root.dataset.ready = "true";
-  }
-  theme() {
-    const style = getComputedStyle(this.parts.root);
-    const background = parseColour(style.backgroundColor, [255, 255, 255]);
-    const text = parseColour(style.color, [30, 30, 30]);
-    return { dark: luminance(background) < 0.2, background, text, font: `12px ${style.fontFamily}` };
   }
 };
 

@@ -1,14 +1,8 @@
-"""
-An OTLP ``ExportProfilesServiceRequest``, which may be hostile, to profiles.
-
-The proto v1.10 renumbered ``Sample``: what v1.9 and older call ``values`` (field 2) is read as ``attribute_indices``
-now, their ``attribute_indices`` (3, a list) as ``link_index``, and the values are missing. Such bodies are refused.
-"""
+"""An OTLP ``ExportProfilesServiceRequest``, which may be hostile, to profiles."""
 
 from collections.abc import Iterator, Sequence
 
 from google.protobuf.message import DecodeError as ProtobufDecodeError
-from google.protobuf.unknown_fields import UnknownFieldSet
 from opentelemetry.proto.collector.profiles.v1development.profiles_service_pb2 import ExportProfilesServiceRequest
 from opentelemetry.proto.profiles.v1development.profiles_pb2 import (
     Profile as OtlpProfile,
@@ -24,18 +18,10 @@ from opentelemetry.proto.profiles.v1development.profiles_pb2 import (
 from pyrometer.errors import DecodeError
 from pyrometer.formats.limits import COUNT_MAX, DEFAULT_LIMITS, NANOSECONDS_PER_UNIT, DecodeLimits, bounded
 from pyrometer.formats.otlp_dictionary import CheckedDictionary
+from pyrometer.formats.otlp_layout import OLDER_LAYOUT, refuse_older_layout
 from pyrometer.values import Profile, Sample
 
-_OLDER_LAYOUT = (
-    "samples are in the layout of opentelemetry-proto v1.9 or older, whose field numbers differ: "
-    "send OTLP profiles v1.10 (opentelemetry-proto 1.45)"
-)
 _COUNT_TYPE = ("samples", "count")
-# How many samples of a profile are looked at for fields of the older layout.
-_LAYOUT_SAMPLES = 16
-_LENGTH_DELIMITED = 2
-_LINK_INDEX_FIELD = 3
-
 # What tells one sample of a window from another, alike in all profiles of that window.
 _Identity = tuple[int, tuple[int, ...]]
 
@@ -161,14 +147,14 @@ def _period_ns(profile: OtlpProfile, tables: CheckedDictionary) -> int:
 def _samples(
     leader: OtlpProfile, counts: OtlpProfile | None, factor: int, tables: CheckedDictionary
 ) -> Iterator[Sample]:
-    _refuse_older_layout(leader.samples)
+    refuse_older_layout(leader.samples)
     if counts is None or counts is leader:
         for sample in leader.samples:
             value = _sample_value(sample)
             count = value if counts is leader else len(sample.timestamps_unix_nano) or len(sample.values)
             yield _build_sample(sample, count, value * factor, tables)
         return
-    _refuse_older_layout(counts.samples)
+    refuse_older_layout(counts.samples)
     if _are_aligned(leader, counts):
         for sample, counted_sample in zip(leader.samples, counts.samples, strict=True):
             yield _build_sample(sample, _sample_value(counted_sample), _sample_value(sample) * factor, tables)
@@ -219,7 +205,7 @@ def _sample_value(sample: OtlpSample) -> int:
     values = sample.values
     if not values:
         if not sample.timestamps_unix_nano:
-            raise DecodeError(_OLDER_LAYOUT if sample.attribute_indices else "a sample has neither values nor times")
+            raise DecodeError(OLDER_LAYOUT if sample.attribute_indices else "a sample has neither values nor times")
         return len(sample.timestamps_unix_nano)
     if min(values) < 0:
         raise DecodeError(f"a sample's value of {min(values)} is negative")
@@ -232,23 +218,13 @@ def _thread(sample: OtlpSample, tables: CheckedDictionary) -> tuple[int, str]:
         raise DecodeError(f"index {sample.link_index} is outside link_table, which has {tables.link_count} entries")
     for index in sample.attribute_indices:
         if not 0 <= index < tables.attribute_count:
-            raise DecodeError(f"a sample's attribute {index} is not in attribute_table; or, {_OLDER_LAYOUT}")
+            raise DecodeError(f"a sample's attribute {index} is not in attribute_table; or, {OLDER_LAYOUT}")
         key, value = tables.attribute(index)
         if key == "thread.id" and isinstance(value, int):
             thread_id = bounded(value, "thread.id")
         elif key == "thread.name":
             thread_name = str(value)
     return thread_id, thread_name
-
-
-def _refuse_older_layout(samples: Sequence[OtlpSample]) -> None:
-    """Raise where one of the first samples carries a list in the place of ``link_index``, as the older layout does."""
-    for sample in samples[:_LAYOUT_SAMPLES]:
-        unknown = UnknownFieldSet(sample)
-        for position in range(len(unknown)):
-            field = unknown[position]
-            if (field.field_number, field.wire_type) == (_LINK_INDEX_FIELD, _LENGTH_DELIMITED):
-                raise DecodeError(_OLDER_LAYOUT)
 
 
 def _value_type(value_type: ValueType, tables: CheckedDictionary) -> tuple[str, str]:

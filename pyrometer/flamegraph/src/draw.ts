@@ -4,17 +4,11 @@ import { differenceColour, css, mix, moduleColour, shareDifference, textOn, type
 import { nameOf, shown, type Columns } from "./columns";
 import { ancestorAt, boxOf, HIDDEN_BELOW_PX, ROW_PX, rowRange, rowTop, type Layout, type View } from "./layout";
 import type { Matches } from "./search";
+import type { Theme } from "./theme";
 
 const LABEL_FROM_PX = 26;
 const LABEL_PADDING_PX = 5;
 const GAP_PX = 1;
-
-export interface Theme {
-  dark: boolean;
-  background: Rgb;
-  text: Rgb;
-  font: string;
-}
 
 export interface Scene {
   columns: Columns;

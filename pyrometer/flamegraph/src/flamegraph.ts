@@ -1,14 +1,15 @@
 // The flame graph in the page: keeps its state, draws when something changed, answers mouse and keyboard.
 
-import { differenceScale, legendGradient, luminance, parseColour, type Scale } from "./colour";
-import { nameOf, nodeAtPath, pathOf, shown, type Columns } from "./columns";
+import { differenceScale, legendGradient, type Scale } from "./colour";
+import { nameOf, nodeAtPath, pathOf, type Columns } from "./columns";
 import { buildParts, type Parts } from "./dom";
-import { draw, type Theme } from "./draw";
+import { draw } from "./draw";
 import { hitTest, neighbour, type Direction } from "./hit";
-import { boxOf, buildLayout, buildView, ROW_PX, rowTop, type Layout, type View } from "./layout";
+import { buildLayout, buildView, ROW_PX, rowTop, type Layout, type View } from "./layout";
 import { findMatches, type Matches } from "./search";
-import { formatPoints, formatShare, formatValue } from "./text";
-import { describe, fillTooltip, placeTooltip, summarise, type Price } from "./tooltip";
+import { formatPoints, formatValue } from "./text";
+import { readTheme } from "./theme";
+import { fillTooltip, placeTooltip, tellState, type Price } from "./tooltip";
 
 export interface Options {
   columns: Columns;
@@ -235,20 +236,7 @@ export class Flamegraph {
     root.dataset.focus = nameOf(columns, focus);
     root.dataset.matches = String(this.matches?.count ?? 0);
     root.dataset.matchedShare = (this.matches?.share ?? 0).toFixed(4);
-    const told = [summarise(columns, focus)];
-    if (this.matches) {
-      const frames = this.matches.count === 1 ? "1 frame matches" : `${this.matches.count} frames match`;
-      told.push(`${frames}, ${formatShare(this.matches.share)} of the total`);
-    }
-    if (columns.folded) told.push(`${columns.folded.toLocaleString("en-US")} small frames are folded into (other)`);
-    if (this.selected >= 0 && this.selected !== focus) told.push(this.tellSelected());
-    status.textContent = told.join(" \u00b7 ");
-  }
-
-  private tellSelected(): string {
-    const { columns, price } = this.options;
-    const facts = describe(columns, this.selected, price).map(([label, text]) => `${label.toLowerCase()} ${text}`);
-    return `selected ${shown(nameOf(columns, this.selected))}, ${facts.join(", ")}`;
+    status.textContent = tellState(columns, focus, this.matches, this.selected, this.options.price);
   }
 
   private schedule(): void {
@@ -268,19 +256,12 @@ export class Flamegraph {
       canvas.style.height = `${height}px`;
     }
     const context = canvas.getContext("2d");
-    if (!context || !boxOf(this.options.columns, this.layout, this.view, 0)) return;
+    if (!context) return;
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     const { columns } = this.options;
     const { layout, view, matches, scale, selected, hovered } = this;
-    const scene = { columns, layout, view, theme: this.theme(), matches, scale, selected, hovered };
+    const scene = { columns, layout, view, theme: readTheme(root), matches, scale, selected, hovered };
     draw(context, scene, scroller.scrollTop, height);
     root.dataset.ready = "true";
-  }
-
-  private theme(): Theme {
-    const style = getComputedStyle(this.parts.root);
-    const background = parseColour(style.backgroundColor, [255, 255, 255]);
-    const text = parseColour(style.color, [30, 30, 30]);
-    return { dark: luminance(background) < 0.2, background, text, font: `12px ${style.fontFamily}` };
   }
 }

@@ -3,6 +3,7 @@
 import { shareDifference } from "./colour";
 import { fileOf, nameOf, shown, type Columns } from "./columns";
 import { child } from "./dom";
+import type { Matches } from "./search";
 import { formatMoney, formatPoints, formatShare, formatValue } from "./text";
 
 export interface Price {
@@ -31,6 +32,27 @@ export function describe(columns: Columns, node: number, price: Price | null): [
 // Returns a node in one line.
 export function summarise(columns: Columns, node: number): string {
   return `${shown(nameOf(columns, node))}: ${amount(columns.total[node], columns.totalValue, columns.unit)}`;
+}
+
+// Returns the status line: the focus, what the search found, what was folded, and what the keyboard selected.
+export function tellState(
+  columns: Columns,
+  focus: number,
+  matches: Matches | null,
+  selected: number,
+  price: Price | null,
+): string {
+  const told = [summarise(columns, focus)];
+  if (matches) {
+    const frames = matches.count === 1 ? "1 frame matches" : `${matches.count} frames match`;
+    told.push(`${frames}, ${formatShare(matches.share)} of the total`);
+  }
+  if (columns.folded) told.push(`${columns.folded.toLocaleString("en-US")} small frames are folded into (other)`);
+  if (selected >= 0 && selected !== focus) {
+    const facts = describe(columns, selected, price).map(([label, text]) => `${label.toLowerCase()} ${text}`);
+    told.push(`selected ${shown(nameOf(columns, selected))}, ${facts.join(", ")}`);
+  }
+  return told.join(" \u00b7 ");
 }
 
 export function fillTooltip(tooltip: HTMLElement, columns: Columns, node: number, price: Price | null): void {
