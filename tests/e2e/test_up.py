@@ -18,6 +18,8 @@ import urllib3
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+from pyrometer.up.lock import lock_data_directory
+
 pytestmark = pytest.mark.e2e
 
 READY_S = 60.0
@@ -295,7 +297,7 @@ def test_a_killed_collector_comes_back_with_all_it_acknowledged(up):
 
 
 def test_sigterm_stops_everything_within_ten_seconds(up):
-    """All parts stop, the collector last, nothing is left behind, and the exit code is 0. The last test here."""
+    """All parts stop, the collector last, nothing is left behind, and the exit code is 0. The last of this `up`."""
     assert up.alive()
     began = time.monotonic()
     up.process.send_signal(signal.SIGTERM)
@@ -307,3 +309,19 @@ def test_sigterm_stops_everything_within_ten_seconds(up):
     stopped = [line.split()[0] for line in up.text.splitlines() if " stopped in " in line]
     assert sorted(stopped) == ["agent", "collector", "dashboard", "demo"]
     assert stopped[-1] == "collector"
+
+
+def test_nothing_outlives_a_killed_up(tmp_path):
+    """SIGKILL of `up` itself: parts, demo services and samplers are gone within seconds, the data are free again."""
+    running = Up(tmp_path / "data", "--demo", "--http-port", "0", "--dashboard-port", "0", "--agent-port", "0")
+    try:
+        running.wait_for_line("all ready", READY_S)
+        running.process.kill()
+        running.process.wait()
+
+        wait_for(lambda: running.alive() == {}, f"the end of {running.alive()}", 15.0)
+
+        with lock_data_directory(running.directory):
+            pass
+    finally:
+        running.close()

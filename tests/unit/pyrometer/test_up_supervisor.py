@@ -30,14 +30,14 @@ def wait_until(condition: Callable[[], object], what: str, deadline_s: float = D
 class Supervised:
     """A running supervisor, its lines so far, and all processes that come from it."""
 
-    def __init__(self, directory: Path, parts: dict[str, dict]) -> None:
+    def __init__(self, directory: Path, parts: dict[str, dict], ready_timeout_s: float) -> None:
         self._output = directory / "output"
         self._mark = f"{MARK}={uuid.uuid4().hex}"
         name, _, value = self._mark.partition("=")
         environment = {k: v for k, v in os.environ.items() if k != "PYROMETER_UP_ID"}
         with self._output.open("wb") as output:
             self.process = subprocess.Popen(
-                (sys.executable, str(DRIVER), "supervise", str(directory), json.dumps(parts)),
+                (sys.executable, str(DRIVER), "supervise", str(directory), json.dumps(parts), str(ready_timeout_s)),
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 env={**environment, name: value},
@@ -79,8 +79,8 @@ class Supervised:
 def start(tmp_path) -> Iterator[Callable[..., Supervised]]:
     started: list[Supervised] = []
 
-    def start_parts(parts: dict[str, dict]) -> Supervised:
-        started.append(Supervised(tmp_path, parts))
+    def start_parts(parts: dict[str, dict], ready_timeout_s: float = 60.0) -> Supervised:
+        started.append(Supervised(tmp_path, parts, ready_timeout_s))
         return started[-1]
 
     yield start_parts
@@ -157,6 +157,28 @@ def test_a_part_that_only_crashes_is_tried_more_and_more_slowly_and_then_given_u
     assert 2.0 <= delays[3] <= 4.0
     assert "    out of luck" in up.text
     assert "bad cannot run: it ended with exit code 7, for the 5th time" in up.text
+
+
+def test_a_part_that_does_not_become_ready_is_started_again(start):
+    """A part that runs and never answers is ended after its time, and tried again."""
+    up = start({"mute": {"port": free_ports(1), "mode": "silent"}}, ready_timeout_s=0.5)
+
+    up.wait_for("mute did not become ready; starting it again", count=2)
+
+    assert up.end(signal.SIGTERM) == 0
+    assert up.alive() == {}
+
+
+def test_up_can_be_stopped_while_it_starts(start):
+    """SIGTERM before anything is ready stops what was started, and starts nothing more."""
+    port = free_ports(2)
+    up = start({"mute": {"port": port, "mode": "silent"}, "next": {"port": port + 1, "needs": ["mute"]}})
+    wait_until(lambda: len([c for c in up.alive().values() if " serve " in c]) == 1, "the first part runs")
+
+    assert up.end(signal.SIGTERM) == 0
+
+    assert "next" not in up.text
+    assert up.alive() == {}
 
 
 def test_a_part_that_ignores_sigterm_is_killed_at_its_deadline(start):

@@ -1,8 +1,8 @@
 """
 Programs for the tests of the supervisor, each run as a process of its own.
 
-    supervise LOGS PARTS   a supervisor over parts given as JSON: name -> {"mode", "port", "needs", "stderr"}
-    serve PORT MODE        a part that answers 200 on PORT; MODE says how it misbehaves
+    supervise LOGS PARTS READY_TIMEOUT_S   a supervisor over parts given as JSON: name -> {"mode", "port", "needs"}
+    serve PORT MODE                        a part that answers 200 on PORT; MODE says how it misbehaves
 """
 
 import json
@@ -35,6 +35,9 @@ def serve(port: int, mode: str) -> None:
         case "crashing":
             sys.stderr.write("out of luck\n")
             sys.exit(7)
+        case "silent":
+            while True:
+                signal.pause()
         case "stubborn":
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
         case "parent":
@@ -46,7 +49,7 @@ def serve(port: int, mode: str) -> None:
     HTTPServer(("127.0.0.1", port), Answer).serve_forever()
 
 
-def supervise(logs: str, parts_json: str) -> int:
+def supervise(logs: str, parts_json: str, ready_timeout_s: float) -> int:
     from pyrometer.up.plan import Part  # noqa: PLC0415  the parts must start fast
     from pyrometer.up.report import reporter_for  # noqa: PLC0415
     from pyrometer.up.supervisor import Supervisor  # noqa: PLC0415
@@ -68,6 +71,7 @@ def supervise(logs: str, parts_json: str) -> int:
         log_directory=Path(logs),
         when_ready=lambda: reporter.line("all ready"),
         stop_total_s=3.0,
+        ready_timeout_s=ready_timeout_s,
     )
     return supervisor.run()
 
@@ -76,4 +80,4 @@ if __name__ == "__main__":
     if sys.argv[1] == "serve":
         serve(int(sys.argv[2]), sys.argv[3])
     else:
-        sys.exit(supervise(sys.argv[2], sys.argv[3]))
+        sys.exit(supervise(sys.argv[2], sys.argv[3], float(sys.argv[4])))
