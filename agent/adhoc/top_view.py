@@ -21,6 +21,7 @@ KEYS: Final[dict[str, Order]] = {
 }
 _HOT: Final = 0.25
 _NAME_LENGTH_MAX: Final = 120
+_FILE_WIDTH_MIN: Final = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,16 +52,18 @@ def heading_line(heading: Heading, ranking: Ranking) -> str:
     )
 
 
-def live_table(heading: Heading, ranking: Ranking, order: Order, *, height: int) -> RenderableType:
-    """Return the whole screen."""
+def live_table(heading: Heading, ranking: Ranking, order: Order, *, width: int, height: int) -> RenderableType:
+    """Return the whole screen of this many columns and lines."""
+    file_width = max(_FILE_WIDTH_MIN, width // 3)
     table = Table(box=None, expand=True, header_style="bold reverse", pad_edge=False)
     for title in ("self %", "total %", "self s", "total s"):
         table.add_column(title, justify="right", no_wrap=True, width=8)
-    table.add_column("function", ratio=2, no_wrap=True, overflow="ellipsis")
-    table.add_column("file", ratio=1, no_wrap=True, overflow="ellipsis")
+    table.add_column("function", ratio=1, no_wrap=True, overflow="ellipsis")
+    table.add_column("file", no_wrap=True, width=file_width)
     for row in ranking.rows(order, max(1, height - LINES_AROUND)):
         style = "bold" if row.self_share >= _HOT else "dim" if row.total_share == 0 else ""
-        table.add_row(*(Text(cell, style=style) for cell in cells(row)))
+        *others, file = cells(row)
+        table.add_row(*(Text(cell, style=style) for cell in (*others, keep_end(file, file_width))))
     keys = Text(f"q quit   sort: 1 self %  2 total %  3 self s  4 total s   (now: {_title(order)})", style="dim")
     return Group(
         Text(heading_line(heading, ranking), no_wrap=True, overflow="ellipsis"), Text(""), table, Text(""), keys
@@ -89,6 +92,11 @@ def cells(row: Row) -> tuple[str, str, str, str, str, str]:
         printable(row.function, _NAME_LENGTH_MAX),
         printable(row.file, _NAME_LENGTH_MAX),
     )
+
+
+def keep_end(path: str, width: int) -> str:
+    """Return a path cut at its beginning, as its end says more."""
+    return path if len(path) <= width else f"…{path[1 - width :]}"
 
 
 def _title(order: Order) -> str:

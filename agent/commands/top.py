@@ -105,7 +105,8 @@ class LiveView:
 
     def show(self, heading: Heading, ranking: Ranking, order: Order) -> None:
         """Redraw the screen."""
-        self._live.update(live_table(heading, ranking, order, height=self._live.console.height), refresh=True)
+        width, height = self._live.console.size
+        self._live.update(live_table(heading, ranking, order, width=width, height=height), refresh=True)
 
     def key(self) -> str:
         """Wait for a key."""

@@ -97,9 +97,11 @@ def dump_threads(
     if finished.exit_code != 0:
         raise explain_failure(finished, target)
     try:
-        return _DECODER.decode(finished.output)
+        threads = _DECODER.decode(finished.output)
     except msgspec.MsgspecError as error:
         raise DecodeError(f"py-spy printed something that is not a dump: {error}") from error
+    # py-spy's order changes from call to call; the main thread has the lowest number.
+    return sorted(threads, key=lambda thread: (thread.os_thread_id or 0, thread.thread_id))
 
 
 def descendants(pid: int) -> list[int]:

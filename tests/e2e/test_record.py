@@ -2,7 +2,6 @@
 
 import gzip
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -40,6 +39,10 @@ def self_counts(collapsed: str) -> dict[str, int]:
     return counts
 
 
+def names_in(directory: Path) -> list[str]:
+    return sorted(path.name for path in directory.iterdir())
+
+
 def record(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Record the workload as a program of our own for two seconds."""
     (directory / "busy_service.py").write_text(WORKLOAD, encoding="utf-8")
@@ -59,7 +62,7 @@ def test_collapsed_has_the_hot_function_on_top(tmp_path):
     assert "main (" in text
     assert "busy_service.py:" in text
     assert "wrote out.txt (collapsed)" in finished.stderr
-    assert ["busy_service.py", "out.txt"] == sorted(os.listdir(tmp_path))
+    assert ["busy_service.py", "out.txt"] == names_in(tmp_path)
 
 
 def test_pprof_is_read_by_a_parser_of_the_published_schema(tmp_path):
@@ -201,7 +204,7 @@ def test_a_dead_pid_is_one_line_and_exit_code_4(tmp_path):
     finished = pyrometer("record", "-p", str(pid), "-d", "1", cwd=tmp_path)
     assert 4 == finished.returncode
     assert f"pyrometer: no process has the pid {pid}: check the number; it may have ended" == one_line(finished)
-    assert [] == os.listdir(tmp_path)
+    assert [] == names_in(tmp_path)
 
 
 def test_a_process_that_is_not_python_is_one_line_and_exit_code_4(tmp_path):
@@ -215,7 +218,7 @@ def test_a_process_that_is_not_python_is_one_line_and_exit_code_4(tmp_path):
         process.wait()
     assert 4 == finished.returncode
     assert f"process {process.pid} (sleep) is not a Python process" in one_line(finished)
-    assert [] == os.listdir(tmp_path)
+    assert [] == names_in(tmp_path)
 
 
 @pytest.mark.skipif(not can_drop_rights(), reason="no process without rights can be started here")
@@ -271,7 +274,7 @@ def test_other_mistakes_are_one_line(tmp_path, arguments, code, message):
     finished = pyrometer("record", *arguments, cwd=tmp_path)
     assert code == finished.returncode
     assert message in one_line(finished)
-    assert [] == os.listdir(tmp_path)
+    assert [] == names_in(tmp_path)
 
 
 @pytest.mark.parametrize(
