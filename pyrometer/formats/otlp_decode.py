@@ -216,6 +216,8 @@ def _thread(sample: OtlpSample, tables: CheckedDictionary) -> tuple[int, str]:
     thread_id, thread_name = 0, ""
     if not 0 <= sample.link_index < max(tables.link_count, 1):
         raise DecodeError(f"index {sample.link_index} is outside link_table, which has {tables.link_count} entries")
+    if len(set(sample.attribute_indices)) < len(sample.attribute_indices):
+        raise DecodeError(f"a sample names one attribute twice; or, {OLDER_LAYOUT}")
     for index in sample.attribute_indices:
         if not 0 <= index < tables.attribute_count:
             raise DecodeError(f"a sample's attribute {index} is not in attribute_table; or, {OLDER_LAYOUT}")

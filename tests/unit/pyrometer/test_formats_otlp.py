@@ -232,6 +232,10 @@ def attribute_out_of_range(request):
     profiles_in(request)[1].samples[0].attribute_indices[0] = 999
 
 
+def attribute_twice(request):
+    profiles_in(request)[1].samples[0].attribute_indices.append(profiles_in(request)[1].samples[0].attribute_indices[0])
+
+
 def mapping_out_of_range(request):
     request.dictionary.location_table[1].mapping_index = 5
     request.dictionary.location_table[1].ClearField("lines")
@@ -267,6 +271,7 @@ def first_string_not_empty(request):
         function_out_of_range,
         string_out_of_range,
         attribute_out_of_range,
+        attribute_twice,
         mapping_out_of_range,
         negative_line,
         negative_period,
