@@ -26,6 +26,9 @@ from pathlib import Path
 NPM_PACKAGE = "@chdb/lib-linux-x64-gnu@26.7.3-stable.1"
 CACHE_DIR = Path(__file__).resolve().parent.parent / ".cache" / "clickhouse"
 START_TIMEOUT_S = 60
+_SERVE_QUERY = (
+    "SYSTEM START LISTEN TCP; SYSTEM START LISTEN HTTP; SELECT count() FROM file('/dev/stdin', 'LineAsString')"
+)
 
 
 class ServerUnavailableError(Exception):
@@ -137,8 +140,7 @@ def _serve(library: str, data_dir: str, tcp_port: str, http_port: str) -> None:
         f"--tcp_port={tcp_port}",
         f"--http_port={http_port}",
         "--listen_host=127.0.0.1",
-        "--query=SYSTEM START LISTEN TCP; SYSTEM START LISTEN HTTP; "
-        "SELECT count() FROM file('/dev/stdin', 'LineAsString')",
+        f"--query={_SERVE_QUERY}",
     ]
     argv = (ctypes.c_char_p * len(arguments))(*[argument.encode() for argument in arguments])
     query = ctypes.CDLL(library).query_stable_v2

@@ -36,10 +36,13 @@ class EmbeddedStore:
         self._types: dict[str, dict[str, str]] = {}
         self._types_lock = threading.Lock()
         with _errors():
-            first = chdb.connect(str(self._path))
-            first.query(f"CREATE DATABASE IF NOT EXISTS {DATABASE}")
-            first.close()
-        self._pool: Pool[chdb.state.sqlitelike.Connection] = Pool(self._connect, size_max=connections_max)
+            # Stays open: with its last connection the engine ends.
+            self._anchor = chdb.connect(str(self._path))
+            self._anchor.query(f"CREATE DATABASE IF NOT EXISTS {DATABASE}")
+        # After an error a connection is not used again: chdb may give the rest of the failed answer before the next.
+        self._pool: Pool[chdb.state.sqlitelike.Connection] = Pool(
+            self._connect, size_max=connections_max, is_broken=lambda _: True
+        )
 
     def query(self, name: str, parameters: Mapping[str, Parameter]) -> list[dict[str, Any]]:
         """Run ``queries/NAME.sql``; see Store."""
@@ -85,8 +88,9 @@ class EmbeddedStore:
         return str(self.select("SELECT version() AS version")[0]["version"])
 
     def close(self) -> None:
-        """Close all connections; with the last one the engine shuts down."""
+        """Close all connections; with the last one the engine ends."""
         self._pool.close()
+        self._anchor.close()
 
     def _connect(self) -> Any:
         with _errors():

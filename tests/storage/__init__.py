@@ -1,0 +1,1 @@
+"""Storage tests: every statement runs on a real embedded engine and on a real server."""

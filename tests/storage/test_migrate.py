@@ -50,3 +50,16 @@ def test_a_failing_migration_is_not_recorded(empty_store):
     with pytest.raises(Exception, match="nothing_here"):
         migrate(empty_store, [first, broken])
     assert pending_migrations(empty_store, [first, broken]) == [broken]
+
+
+def test_data_is_still_there_after_closing(open_store):
+    """What was inserted is on disk when the store is closed and opened again."""
+    first = open_store()
+    first.execute(
+        "CREATE TABLE kept (a String) ENGINE = MergeTree ORDER BY a SETTINGS non_replicated_deduplication_window = 10"
+    )
+    first.insert("kept", {"a": ["x"]}, token="t")
+    first.close()
+    second = open_store()
+    second.insert("kept", {"a": ["x"]}, token="t")
+    assert second.select("SELECT a FROM kept") == [{"a": "x"}]

@@ -13,10 +13,12 @@ from tests.storage.requests import RequestMaker
 
 SPANS = (
     "SELECT * EXCEPT ts, toUnixTimestamp64Nano(ts) AS ts FROM spans ORDER BY span_id",
-    "SELECT * EXCEPT (ts, events, links), toUnixTimestamp64Nano(ts) AS ts, "
-    "arrayMap(e -> toUnixTimestamp64Nano(e.1), events) AS event_times, events.name AS event_names, "
-    "events.attributes AS event_attributes, links.trace_id AS link_traces, links.span_id AS link_spans, "
-    "links.trace_state AS link_states, links.attributes AS link_attributes FROM span_details ORDER BY span_id",
+    (
+        "SELECT * EXCEPT (ts, events, links), toUnixTimestamp64Nano(ts) AS ts, "
+        "arrayMap(e -> toUnixTimestamp64Nano(e.1), events) AS event_times, events.name AS event_names, "
+        "events.attributes AS event_attributes, links.trace_id AS link_traces, links.span_id AS link_spans, "
+        "links.trace_state AS link_states, links.attributes AS link_attributes FROM span_details ORDER BY span_id"
+    ),
 )
 LATENCY = (
     "SELECT service, version, operation, kind, toUnixTimestamp(bucket) AS bucket, hist_index, sum(count) AS count, "
@@ -74,7 +76,7 @@ def test_metrics_are_those_of_a_plain_decoder(store, seed):
     series = {row["series_id"]: row for row in store.select("SELECT * EXCEPT last_seen FROM metric_series FINAL")}
     stored = []
     for table in ("metric_points", "metric_histograms"):
-        rows = store.select(f"SELECT * EXCEPT ts, toUnixTimestamp64Milli(ts) AS ts FROM {table}")
+        rows = store.select(f"SELECT * EXCEPT ts, toUnixTimestamp64Milli(ts) AS ts FROM {table}")  # noqa: S608
         stored += [row | series[row["series_id"]] for row in rows]
     for row in stored:
         del row["series_id"]
