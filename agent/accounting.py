@@ -30,7 +30,7 @@ class Seen:
     Attributes:
         samples: Not yet scaled.
         period_ns: Nominal time between two.
-        clocks_before: CPU clock of each thread when the window began, nanoseconds.
+        clocks_before: CPU clock of each thread where the window began, nanoseconds.
         clocks_after: And when it ended.
     """
 

@@ -40,9 +40,18 @@ Outcome = Seen | PyrometerError
 class Session:
     """One watched process: its account, the attachment of the engine, and its failures."""
 
-    def __init__(self, process: PythonProcess, account: Account) -> None:
+    def __init__(self, process: PythonProcess, account: Account, thread_clocks: dict[int, int] | None) -> None:
+        """
+        Begin to watch.
+
+        Args:
+            process: Which.
+            account: Its CPU time.
+            thread_clocks: Of its threads where the account's open window begins; None where they were not read.
+        """
         self.process = process
         self.account = account
+        self.thread_clocks = thread_clocks
         self.in_flight = False
         self.failures = 0
         self.retry_at_ns = 0
@@ -171,24 +180,25 @@ class SamplingLoop:
                 self._deliver_all(self._end(session, now))
                 if successor:
                     account = Account(successor, start=now, start_cpu_ns=session.process.stat.cpu_ns)
-                    self._sessions[successor.target] = Session(successor, account)
+                    self._sessions[successor.target] = Session(successor, account, None)
         for target, process in scan.processes.items():
             if target not in self._sessions:
-                self._sessions[target] = Session(process, self._open_account(process, now))
+                self._sessions[target] = self._open_session(process, now)
         for state in State:
             if state is not State.OTHER:
                 self._metrics.set(semconv.AGENT_TARGETS, scan.states[state], state=state)
         self._metrics.set(semconv.AGENT_PROCESSES_IGNORED, scan.ignored)
         self.scanned.set()
 
-    def _open_account(self, process: PythonProcess, now: Moment) -> Account:
+    def _open_session(self, process: PythonProcess, now: Moment) -> Session:
         """Account a process from its start if we were there, else from now."""
         started_ns = process.target.start_ticks * TICK_NS
         age_ns = max(0, time.clock_gettime_ns(time.CLOCK_BOOTTIME) - started_ns)
         start = Moment(now.monotonic_ns - age_ns, now.unix_ns - age_ns)
         if start.monotonic_ns < self._started_at.monotonic_ns:
-            return Account(process, start=now, start_cpu_ns=process.stat.cpu_ns)
-        return Account(process, start=start, start_cpu_ns=0)
+            clocks = read_thread_clocks(process.target.pid, THREADS_READ_MAX)
+            return Session(process, Account(process, start=now, start_cpu_ns=process.stat.cpu_ns), clocks)
+        return Session(process, Account(process, start=start, start_cpu_ns=0), {})
 
     def _end(self, session: Session, now: Moment) -> list[Profile]:
         """Forget a session; a window that is being taken reports itself when it ends, and not here."""
@@ -238,7 +248,9 @@ class SamplingLoop:
         outcome: Outcome
         try:
             attachment = session.attach(self._engine)
-            before = read_thread_clocks(target.pid, THREADS_READ_MAX)
+            before = session.thread_clocks
+            if before is None:
+                before = read_thread_clocks(target.pid, THREADS_READ_MAX)
             window = attachment.sample()
             after = read_thread_clocks(target.pid, THREADS_READ_MAX)
             outcome = Seen(window.samples, window.period_ns, before, after)
@@ -289,6 +301,7 @@ class SamplingLoop:
 
     def _settle(self, session: Session, now: Moment, seen: Seen | None) -> list[Profile]:
         profile = session.account.settle(now, seen)
+        session.thread_clocks = seen.clocks_after if seen else None
         if profile is None:
             return []
         unseen_ns = sum(sample.value for sample in profile.samples if sample.count == 0)

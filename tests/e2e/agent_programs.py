@@ -1,0 +1,149 @@
+"""Starts the real collector, agent and workloads for end-to-end tests, and asks them over HTTP."""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import urllib3
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+_POOL = urllib3.PoolManager(retries=False, timeout=5.0)
+
+# A service with a function that uses most of its time, one that uses little, and one that only waits.
+WORKLOAD = """
+import threading, time
+
+def needle_in_the_haystack(rounds):
+    total = 0
+    for number in range(rounds):
+        total += number * number
+    return total
+
+def cheap_step(rounds):
+    return sum(range(rounds))
+
+def handle_request():
+    needle_in_the_haystack(60_000)
+    cheap_step(20_000)
+    time.sleep(0.002)
+
+def wait_for_ever():
+    threading.Event().wait()
+
+threading.Thread(target=wait_for_ever, daemon=True).start()
+print("up", flush=True)
+while True:
+    handle_request()
+"""
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
+
+
+def poll(get: Callable[[], Any], *, timeout_s: float = 45.0, what: str = "the condition") -> Any:
+    """Return the first true answer; fail after a deadline."""
+    deadline = time.monotonic() + timeout_s
+    while True:
+        answer = get()
+        if answer:
+            return answer
+        assert time.monotonic() < deadline, f"{what} did not come true within {timeout_s} s"
+        time.sleep(0.1)
+
+
+def get_json(url: str) -> Any:
+    """Return a JSON answer, or None while there is none."""
+    with contextlib.suppress(urllib3.exceptions.HTTPError):
+        answer = _POOL.request("GET", url)
+        if answer.status == 200:
+            return json.loads(answer.data)
+    return None
+
+
+def get_text(url: str) -> str:
+    with contextlib.suppress(urllib3.exceptions.HTTPError):
+        return _POOL.request("GET", url).data.decode()
+    return ""
+
+
+class Program:
+    """A program of ours as a child process, its log in a file."""
+
+    def __init__(
+        self, arguments: list[str], log: Path, environment: Mapping[str, str] | None = None, **options: Any
+    ) -> None:
+        self.log = log
+        inherited = {key: value for key, value in os.environ.items() if not key.startswith(("OTEL_", "PYROMETER_"))}
+        with log.open("wb") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "pyrometer", *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env={**inherited, **(environment or {})},
+                cwd=ROOT,
+                **options,
+            )
+
+    def lines(self) -> list[str]:
+        return self.log.read_text(errors="replace").splitlines()
+
+    def stop(self, number: int = signal.SIGTERM, *, timeout_s: float = 15.0) -> tuple[int, float]:
+        """Signal it and wait; return the exit code and how long it took."""
+        started = time.monotonic()
+        self.process.send_signal(number)
+        code = self.process.wait(timeout_s)
+        return code, time.monotonic() - started
+
+    def children(self) -> list[int]:
+        path = Path(f"/proc/{self.process.pid}/task")
+        with contextlib.suppress(OSError):
+            tasks = list(path.iterdir())
+            return [int(pid) for task in tasks for pid in (task / "children").read_text().split()]
+        return []
+
+
+@contextlib.contextmanager
+def running(program: Program) -> Iterator[Program]:
+    """Kill a program at the end of the block, if it still runs."""
+    try:
+        yield program
+    finally:
+        program.process.kill()
+        program.process.wait()
+
+
+@contextlib.contextmanager
+def workload(service: str, code: str = WORKLOAD, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a real Python program that names itself."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdout=subprocess.PIPE,
+        env={"PATH": "/usr/bin:/bin", "OTEL_SERVICE_NAME": service, **environment},
+    )
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"up\n"
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+def is_running(pid: int) -> bool:
+    """Return whether a process exists and is no zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] not in "ZX"
+    except OSError:
+        return False
