@@ -1,5 +1,6 @@
 """The loop that watches, on real processes with an engine that plays a script."""
 
+import signal
 import threading
 import time
 
@@ -125,26 +126,48 @@ def named(start_process, name, code):
 
 
 def test_a_busy_process_is_sampled_and_the_bill_adds_up(watch, start_process):
-    """Over many windows the values sum to the CPU time the kernel accounted, nearly all of it on the stack seen."""
-    process = named(start_process, "busy-sum", BUSY)
+    """From birth to end, the values sum to what the kernel accounted, to the tick, most of it on the stack seen."""
     running = watch(ScriptedEngine(), "^busy-sum$")
-    wait_until(lambda: running.profiles)
-    first = running.profiles[0]
-    wait_until(lambda: running.cpu_s("hot") > 0.6)
-    used_before = read_stat(process.pid).cpu_ns
+    wait_until(running.loop.scanned.is_set)
+    process = named(start_process, "busy-sum", BUSY)
+    wait_until(lambda: running.cpu_s("hot") > 0.5)
+    process.send_signal(signal.SIGSTOP)
+    wait_until(lambda: read_stat(process.pid).state == "T")
     running.stop()
-    used_after = read_stat(process.pid).cpu_ns
-    total = running.cpu_s("hot") + running.cpu_s("[not sampled]")
-    began = first.start_unix_ns
-    ends = [profile.start_unix_ns + profile.duration_ns for profile in running.profiles]
-    # The agent met it on the way: what it used before is the difference.
-    missing = used_after / 1e9 - total
+    sampled_s, unsampled_s = running.cpu_s("hot"), running.cpu_s("[not sampled]")
 
-    assert 0 <= missing < 5.0
-    assert used_before / 1e9 - missing <= total + 1e-9
-    assert running.cpu_s("hot") > running.cpu_s("[not sampled]")
-    assert all(end > began for end in ends)
+    assert sampled_s + unsampled_s == pytest.approx(read_stat(process.pid).cpu_ns / 1e9, abs=1e-6)
+    assert sampled_s > unsampled_s
     assert running.metrics.value(semconv.AGENT_SAMPLES_LATE) == 2 * running.metrics.value(semconv.AGENT_WINDOWS)
+
+
+def test_an_exec_is_accounted_once(watch, start_process):
+    """A process that becomes another program keeps its clock: what the first used is not billed to the second."""
+    running = watch(ScriptedEngine(error=PyrometerError("never")), "^(before|after)$", backoff_s=30.0)
+    wait_until(running.loop.scanned.is_set)
+    code = (
+        "import os, sys; sum(range(8_000_000)); print('up', flush=True); sys.stdin.readline(); "
+        f"os.execve(sys.executable, ['python3', '-c', {WAITING!r}], {{'OTEL_SERVICE_NAME': 'after'}})"
+    )
+    process = named(start_process, "before", code)
+    wait_until(lambda: running.cpu_s("[not sampled]", process.pid) > 0.1)
+    process.stdin.write(b"go\n")
+    process.stdin.flush()
+    process.stdout.readline()
+    wait_until(lambda: any(profile.attributes["service.name"] == "after" for profile in running.profiles))
+    running.stop()
+    billed = {
+        name: sum(
+            sample.value
+            for profile in running.profiles
+            if profile.attributes["service.name"] == name
+            for sample in profile.samples
+        )
+        for name in ("before", "after")
+    }
+
+    assert sum(billed.values()) == read_stat(process.pid).cpu_ns
+    assert billed["before"] > billed["after"]
 
 
 def test_windows_of_a_process_touch_each_other(watch, start_process):
