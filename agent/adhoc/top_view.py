@@ -45,10 +45,10 @@ class Heading:
 def heading_line(heading: Heading, ranking: Ranking) -> str:
     """Return one line about the process and how well it is read."""
     lost = f", {ranking.lost} lost" if ranking.lost else ""
+    threads = "1 thread" if ranking.threads == 1 else f"{ranking.threads} threads"
     return (
         f"{printable(heading.service)} (pid {heading.pid}): {heading.time_name} {ranking.busy_share:.0%}, "
-        f"{ranking.threads} threads running; {ranking.samples} samples at {heading.rate_hz} Hz, "
-        f"{ranking.errors} errors{lost}"
+        f"{threads} running; {ranking.samples} samples at {heading.rate_hz} Hz, {ranking.errors} errors{lost}"
     )
 
 

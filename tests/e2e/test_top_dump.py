@@ -192,7 +192,7 @@ def test_dump_prints_each_thread_with_its_state(tmp_path):
     running, waiting = re.split(r"^Thread ", finished.stdout, flags=re.MULTILINE)[1:]
     assert running.startswith(f"{process.pid} (active")
     assert r"    spin (red\x1b[31m\u202e.py:2)" in running
-    assert f"    <module> ({tmp_path}/busy_service.py:10)" in running
+    assert f"    <module> ({tmp_path}/busy_service.py:11)" in running
     assert re.match(r'\d+ \(idle\): "evil\\x1b\]0;owned\\x07\\n\[bold\]"', waiting)
     assert f"    idle_worker ({tmp_path}/busy_service.py:4)" in waiting
 
