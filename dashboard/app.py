@@ -5,7 +5,8 @@ from typing import Final
 
 import streamlit as st
 
-from dashboard.links import DEFAULT_RANGE, FLAMEGRAPH, HOSTS, OVERVIEW, RANGES, REGRESSIONS
+from dashboard.controls import pick_range
+from dashboard.links import FLAMEGRAPH, HOSTS, OVERVIEW, REGRESSIONS
 
 _HERE: Final = Path(__file__).resolve().parent
 
@@ -23,16 +24,6 @@ page = st.navigation(
 )
 
 with st.sidebar:
-    st.segmented_control(
-        "Time range",
-        list(RANGES),
-        default=DEFAULT_RANGE,
-        required=True,
-        key="range",
-        bind="query-params",
-        width="stretch",
-        wrap=False,
-        help="The last minutes, hours or days, up to now.",
-    )
+    pick_range()
 
 page.run()

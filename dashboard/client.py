@@ -79,9 +79,17 @@ class CollectorClient:
         }
         return self._get("/flamegraph", parameters, FlamegraphAnswer)
 
-    def functions(self, service: str, version: str | None, start: str, *, limit: int) -> FunctionsAnswer:
-        """Return the functions of a service, the largest own time first."""
-        parameters: Parameters = {"service": service, "version": version, "start": start, "limit": limit}
+    def functions(
+        self, service: str, version: str | None, start: str, *, limit: int, search: str = ""
+    ) -> FunctionsAnswer:
+        """Return the functions of a service whose name or file contains *search*, the largest own time first."""
+        parameters: Parameters = {
+            "service": service,
+            "version": version,
+            "start": start,
+            "limit": limit,
+            "search": search or None,
+        }
         return self._get("/functions", parameters, FunctionsAnswer)
 
     def latency(self, service: str, start: str, *, version: str | None = None) -> LatencyAnswer:

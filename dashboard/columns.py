@@ -37,7 +37,7 @@ def services_columns(
 ) -> Columns:
     """Return the columns of the table of services."""
     return {
-        "service": TextColumn("Service", width=170),
+        "service": TextColumn("Service", width=165),
         "open": ButtonColumn(
             "", type="secondary", width=105, key="service_clicked", on_click=on_click, args=args,
             help="Open the flame graph of this service",
@@ -49,8 +49,8 @@ def services_columns(
         "p50": _milliseconds("p50", "Half of the requests were faster"),
         "p95": _milliseconds("p95", "95% of the requests were faster"),
         "p99": _milliseconds("p99", "99% of the requests were faster"),
-        "releases": TextColumn("Releases", help="service.version, the newest first"),
-        "hosts": NumberColumn("Hosts", format="%d", width=60),
+        "releases": TextColumn("Releases", width=105, help="service.version, the newest first"),
+        "hosts": NumberColumn("Hosts", format="%d", width=55),
         "last_seen": DatetimeColumn("Last seen", format="distance", help=_LAST_SEEN),
     }  # fmt: skip
 
@@ -60,10 +60,10 @@ def functions_columns(currency: str) -> Columns:
     return {
         "function": TextColumn("Function", width=280),
         "self": ProgressColumn(
-            "Own time", format="percent", min_value=0, max_value=1, help="Share of CPU time in the function itself"
+            "Own time", format="%.1f%%", min_value=0, max_value=100, help="Share of CPU time in the function itself"
         ),
         "total": ProgressColumn(
-            "Total time", format="percent", min_value=0, max_value=1,
+            "Total time", format="%.1f%%", min_value=0, max_value=100,
             help="Share of CPU time in the function and all it calls; a recursion counts once", color="gray",
         ),
         "self_seconds": NumberColumn("Own CPU", format="%,.2f s", help="CPU seconds in the range"),
@@ -78,15 +78,15 @@ def hosts_columns(currency: str, cost_max: float) -> Columns:
     """Return the columns of the table of hosts."""
     return {
         "host": TextColumn("Host", width=180),
-        "cpu": ProgressColumn("CPU", format="percent", min_value=0, max_value=1, help="Latest share of CPU in use"),
+        "cpu": ProgressColumn("CPU", format="%.0f%%", min_value=0, max_value=100, help="Latest share of CPU in use"),
         "memory": ProgressColumn(
-            "Memory", format="percent", min_value=0, max_value=1, help="Latest share of memory in use", color="gray"
+            "Memory", format="%.0f%%", min_value=0, max_value=100, help="Latest share of memory in use", color="gray"
         ),
         "load": NumberColumn("Load 1 min", format="%.2f", help="Processes running or waiting to, last minute"),
         "cpus": NumberColumn("CPUs", format="%d", help="Logical CPUs"),
         "memory_size": TextColumn("Memory size", alignment="right"),
         "profiled": NumberColumn("Profiled cores", format="%.2f", help="CPU of profiled services, in cores"),
-        "cost": _cost(f"{currency} / month", cost_max, "What the profiled CPU costs"),
+        "cost": _cost(f"{currency} / month", cost_max, "The whole host: its CPUs and memory, busy or not"),
         "services": ListColumn("Services"),
         "system": TextColumn("System"),
         "last_seen": DatetimeColumn("Last seen", format="distance", help=_LAST_SEEN),

@@ -1,12 +1,14 @@
 """The choices that pages share. Each is kept in the page's address, so that every view is a link."""
 
+import contextlib
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, Literal
 
 import streamlit as st
+from streamlit.errors import StreamlitAPIException
 
 from dashboard.links import DEFAULT_RANGE, RANGES
-from dashboard.views.text import label, labels
+from dashboard.views.text import label, labels, newest_first
 from pyrometer.api import ServicesAnswer
 
 # What a choice of service makes meaningless: releases of another service.
@@ -15,10 +17,25 @@ _RELEASE_KEYS: Final = ("version", "compare", "baseline", "candidate")
 Width = int | Literal["stretch"]
 
 
-def selected_range() -> tuple[str, str]:
-    """Return the chosen time range: its name, and its start as the query API understands it."""
-    name = st.session_state.get("range")
-    return (name, RANGES[name]) if name in RANGES else (DEFAULT_RANGE, RANGES[DEFAULT_RANGE])
+def pick_range() -> None:
+    """Show the choice of time range that all pages share."""
+    if (st.session_state.get("range") or st.query_params.get("range")) not in RANGES:
+        _set("range", DEFAULT_RANGE)
+    st.segmented_control(
+        "Time range",
+        list(RANGES),
+        required=True,
+        key="range",
+        bind="query-params",
+        width="stretch",
+        wrap=False,
+        help="The last minutes, hours or days, up to now.",
+    )
+
+
+def selected_range() -> str:
+    """Return the start of the chosen time range as the query API understands it, such as ``-1h``."""
+    return RANGES.get(st.session_state.get("range") or DEFAULT_RANGE, RANGES[DEFAULT_RANGE])
 
 
 def pick_service(answer: ServicesAnswer, *, width: Width = "stretch") -> str:
@@ -61,7 +78,7 @@ def pick_release(
 
 def releases_of(answer: ServicesAnswer, service: str) -> list[str]:
     """Return the releases of a service, the newest first."""
-    return next((list(row.versions) for row in answer.services if row.service == service), [])
+    return next((newest_first(row.versions) for row in answer.services if row.service == service), [])
 
 
 def _pick(
@@ -83,7 +100,9 @@ def _pick(
     if current not in choices:
         current = default if default in choices else choices[0]
         _set(key, current)
-    st.selectbox(
+    elif not first_is_default and st.query_params.get(key) is None:
+        _show_in_address(key, current)
+    chosen = st.selectbox(
         title,
         choices,
         index=0 if first_is_default else None,
@@ -92,14 +111,19 @@ def _pick(
         width=width,
         on_change=on_change or "rerun",
     )
-    return current
+    return chosen if chosen in choices else current
 
 
 def _set(key: str, value: str) -> None:
-    # A bound widget writes no initial value to the address, and takes none from it in the run that puts it there.
-    if key not in st.session_state:
-        st.query_params[key] = value
+    _show_in_address(key, value)
     st.session_state[key] = value
+
+
+def _show_in_address(key: str, value: str) -> None:
+    # A bound widget writes its changes to the address, but not the value it starts with, nor one it brings from another
+    # page. Once it stands on a page, the address is its own and refuses to be written.
+    with contextlib.suppress(StreamlitAPIException):
+        st.query_params[key] = value
 
 
 def _forget_releases() -> None:

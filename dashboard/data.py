@@ -40,9 +40,9 @@ def flamegraph(service: str, version: str | None, start: str, baseline_version: 
     return _flamegraph(settings().collector, service, version, start, settings().nodes_max, baseline_version)
 
 
-def functions(service: str, version: str | None, start: str) -> FunctionsAnswer:
-    """Return the functions of a service, the largest own time first."""
-    return _functions(settings().collector, service, version, start, settings().functions_max)
+def functions(service: str, version: str | None, start: str, search: str) -> FunctionsAnswer:
+    """Return the functions of a service that contain *search*, the largest own time first."""
+    return _functions(settings().collector, service, version, start, settings().functions_max, search)
 
 
 def latency(service: str, start: str) -> LatencyAnswer:
@@ -73,8 +73,10 @@ def _flamegraph(  # noqa: PLR0917
 
 
 @_cached
-def _functions(base_url: str, service: str, version: str | None, start: str, limit: int) -> FunctionsAnswer:
-    return _client(base_url).functions(service, version, start, limit=limit)
+def _functions(  # noqa: PLR0917
+    base_url: str, service: str, version: str | None, start: str, limit: int, search: str
+) -> FunctionsAnswer:
+    return _client(base_url).functions(service, version, start, limit=limit, search=search)
 
 
 @_cached

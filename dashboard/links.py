@@ -16,12 +16,9 @@ DEFAULT_RANGE: Final = "1h"
 
 def query(**parameters: str | None) -> dict[str, str]:
     """
-    Return query parameters for a page, without those that are not set or are the default.
+    Return query parameters for a link to a page, without those that are not set.
 
     Names go in as their labels: that is what a select box keeps in the address, and it bounds its length. Streamlit
-    percent-encodes them.
+    percent-encodes them, and carries the time range along by itself.
     """
-    kept = {name: value for name, value in parameters.items() if value is not None}
-    if kept.get("range") == DEFAULT_RANGE:
-        del kept["range"]
-    return {name: value if name == "range" else label(value) for name, value in kept.items()}
+    return {name: label(value) for name, value in parameters.items() if value is not None}

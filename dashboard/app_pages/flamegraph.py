@@ -17,7 +17,7 @@ _TABLE_HEIGHT_PX: Final = 420
 _ROWS_SHOWN: Final = 11
 _SEARCH_CHARS_MAX: Final = 200
 
-range_name, start = selected_range()
+start = selected_range()
 
 st.title("Flame graph")
 with states.loading(), st.spinner("Asking the collector"):
@@ -47,12 +47,12 @@ if len(releases) > 1:
         REGRESSIONS,
         label="Compare releases",
         icon=":material/compare_arrows:",
-        query_params=query(service=service, range=range_name),
+        query_params=query(service=service),
     )
 
 with graph.skeleton(height=_GRAPH_HEIGHT_PX), graph, states.loading():
     answer = data.flamegraph(service, version, start, baseline)
-    functions = data.functions(service, version, start)
+    functions = data.functions(service, version, start, search)
 with graph:
     if not answer.samples and not answer.total_value:
         states.nothing_here(
@@ -71,7 +71,7 @@ with graph:
     )
     st.caption(view.summary(answer))
 
-table = view.functions_table(functions, search)
+table = view.functions_table(functions)
 st.dataframe(
     table,
     key="functions",

@@ -12,7 +12,7 @@ from dashboard.views.text import NO_VALUE
 
 _CHART_HEIGHT_PX: Final = 240
 
-_, start = selected_range()
+start = selected_range()
 
 
 @st.fragment(run_every=data.settings().refresh_s)

@@ -7,16 +7,18 @@ from dashboard.columns import SERVICE_COLUMNS, services_columns
 from dashboard.controls import pick_service, selected_range
 from dashboard.links import FLAMEGRAPH, REGRESSIONS, query
 from dashboard.views import overview
-from dashboard.views.text import NO_VALUE
+from dashboard.views.text import NO_VALUE, label
 from pyrometer.api import ServicesAnswer
 
-range_name, start = selected_range()
+start = selected_range()
 
 
 def open_flamegraph(names: list[str]) -> None:
     """Go to the flame graph of the row that was clicked."""
-    row = st.session_state.service_clicked.row
-    st.switch_page(FLAMEGRAPH, query_params=query(service=names[row], range=range_name))
+    # Both are bound to widgets of this page: they cannot go into the new address, which follows the widgets' values.
+    st.session_state["range"] = st.session_state["range"]
+    st.session_state["service"] = label(names[st.session_state["service_clicked"].row])
+    st.switch_page(FLAMEGRAPH, query_params={})
 
 
 @st.fragment(run_every=data.settings().refresh_s)
@@ -63,7 +65,7 @@ def show_service(answer: ServicesAnswer) -> None:
     """Show the latency of one service over time, and the way to its other pages."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         service = pick_service(answer, width=360)
-        where = query(service=service, range=range_name)
+        where = query(service=service)
         st.page_link(FLAMEGRAPH, label="Flame graph", icon=":material/local_fire_department:", query_params=where)
         st.page_link(REGRESSIONS, label="Compare releases", icon=":material/compare_arrows:", query_params=where)
     with states.loading(retry=False):

@@ -20,7 +20,7 @@ from pyrometer.api import CompareAnswer, Verdict
 _COLOURS: Final[dict[Verdict, Literal["red", "green"]]] = {"regression": "red", "improvement": "green"}
 _TWO: Final = 2
 
-range_name, start = selected_range()
+start = selected_range()
 
 
 def show_cards(answer: CompareAnswer) -> None:
@@ -67,7 +67,7 @@ with st.container(horizontal=True, vertical_alignment="center", horizontal_align
     st.page_link(
         FLAMEGRAPH,
         label="Show the difference as a flame graph",
-        query_params=query(service=service, version=candidate, compare=baseline, range=range_name),
+        query_params=query(service=service, version=candidate, compare=baseline),
     )
 if answer.notes:
     st.text(view.notes(answer))

@@ -7,20 +7,19 @@ from pyrometer.api import FlamegraphAnswer, FunctionsAnswer
 from pyrometer.units import NS_PER_S, format_duration
 
 
-def functions_table(answer: FunctionsAnswer, search: str = "") -> pd.DataFrame:
+def functions_table(answer: FunctionsAnswer) -> pd.DataFrame:
     """
-    Return one row per function, those that contain *search* in any case, in the answer's order.
+    Return one row per function, in the answer's order.
 
-    Columns: function, self and total (fractions), self_seconds, total_seconds, self_cost and total_cost (per month),
+    Columns: function, self and total (percent), self_seconds, total_seconds, self_cost and total_cost (per month),
     file.
     """
-    wanted = search.casefold()
-    rows = [row for row in answer.functions if wanted in row.function.casefold() or wanted in row.file.casefold()]
+    rows = answer.functions
     return pd.DataFrame(
         {
             "function": [name_cell(row.function) for row in rows],
-            "self": pd.Series([row.self_share for row in rows], dtype="float64"),
-            "total": pd.Series([row.total_share for row in rows], dtype="float64"),
+            "self": pd.Series([row.self_share * 100 for row in rows], dtype="float64"),
+            "total": pd.Series([row.total_share * 100 for row in rows], dtype="float64"),
             "self_seconds": pd.Series([row.self_cpu_seconds for row in rows], dtype="float64"),
             "total_seconds": pd.Series([row.total_cpu_seconds for row in rows], dtype="float64"),
             "self_cost": pd.Series([row.self_cost_per_month for row in rows], dtype="float64"),

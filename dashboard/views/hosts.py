@@ -35,15 +35,15 @@ def hosts_table(answer: HostsAnswer) -> pd.DataFrame:
     """
     Return one row per host in the answer's order.
 
-    Columns: host, cpu and memory (fractions), load, cpus, memory_size, profiled (cores), cost (per month), services,
+    Columns: host, cpu and memory (percent), load, cpus, memory_size, profiled (cores), cost (per month), services,
     system, last_seen (UTC).
     """
     rows = answer.hosts
     return pd.DataFrame(
         {
             "host": [name_cell(row.host) for row in rows],
-            "cpu": _floats([row.cpu_utilization for row in rows]),
-            "memory": _floats([row.memory_utilization for row in rows]),
+            "cpu": _percents([row.cpu_utilization for row in rows]),
+            "memory": _percents([row.memory_utilization for row in rows]),
             "load": _floats([row.load_1m for row in rows]),
             "cpus": _floats([row.logical_cpus for row in rows]),
             "memory_size": [_size(row) for row in rows],
@@ -77,6 +77,7 @@ def _chart(metric: str, series: list[MetricSeries]) -> MetricChart:
     drawn = sorted(largest[:LINES_MAX], key=line_name)
     scale, unit = _scale(series[0].unit, max(abs(point.value) for point in largest[0].points))
     options = {
+        "animation": False,
         "legend": {"type": "scroll", "top": 0, "right": 0, "show": len(drawn) > 1, **LEGEND},
         "grid": {"left": 8, "right": 16, "top": 40, "bottom": 8, "containLabel": True},
         "tooltip": {"trigger": "axis", "valueFormatter": f"%,.2f {unit.replace('%', '%%')}"},
@@ -111,6 +112,10 @@ def _scale(unit: str, largest: float) -> tuple[float, str]:
 
 def _size(row: HostRow) -> str:
     return NO_VALUE if row.memory_limit_bytes is None else format_bytes(row.memory_limit_bytes)
+
+
+def _percents(fractions: list[float | None]) -> pd.Series:
+    return _floats(fractions) * 100
 
 
 def _floats(values: list[float | None] | list[int | None] | list[float]) -> pd.Series:

@@ -4,7 +4,7 @@ from typing import Any, Final, NamedTuple
 
 import pandas as pd
 
-from dashboard.views.text import NO_VALUE, name_cell, visible
+from dashboard.views.text import NO_VALUE, name_cell, newest_first, visible
 from pyrometer.api import LatencyAnswer, ServiceRow, ServicesAnswer
 from pyrometer.units import format_money
 
@@ -69,7 +69,7 @@ def services_table(answer: ServicesAnswer) -> pd.DataFrame:
 
 def releases_in_words(row: ServiceRow) -> str:
     """Return the releases of a service in a few words: the newest, and how many more there are."""
-    named = [visible(version, 40) for version in row.versions if version]
+    named = [visible(version, 40) for version in newest_first(row.versions) if version]
     if not named:
         return NO_VALUE
     more = len(named) - _RELEASES_SHOWN
@@ -103,6 +103,7 @@ def traffic_chart(frame: pd.DataFrame) -> dict[str, Any]:
 
 def _time_chart(frame: pd.DataFrame, columns: list[str], *, unit: str, value_format: str) -> dict[str, Any]:
     return {
+        "animation": False,
         "dataset": {"source": frame[["time", *columns]]},
         "legend": {"top": 0, "right": 0, **LEGEND},
         "grid": {"left": 8, "right": 16, "top": 40, "bottom": 8, "containLabel": True},

@@ -48,7 +48,7 @@ def functions_table(answer: CompareAnswer) -> pd.DataFrame:
     Return one row per function, in the answer's order.
 
     Columns: verdict (list of one), function, change, baseline and candidate (own CPU milliseconds per unit of work),
-    price (per month), price_interval, total_change, file.
+    price (per month, missing where it is 0), price_interval, total_change, file.
     """
     rows = answer.functions
     return pd.DataFrame(
@@ -58,7 +58,7 @@ def functions_table(answer: CompareAnswer) -> pd.DataFrame:
             "change": [change_in_words(row.self_cpu) for row in rows],
             "baseline": pd.Series([row.self_cpu.baseline for row in rows], dtype="float64"),
             "candidate": pd.Series([row.self_cpu.candidate for row in rows], dtype="float64"),
-            "price": pd.Series([row.price_per_month for row in rows], dtype="float64"),
+            "price": pd.Series([row.price_per_month or None for row in rows], dtype="float64"),
             "price_interval": [_interval(row.price_low, row.price_high) for row in rows],
             "total_change": [change_in_words(row.total_cpu) for row in rows],
             "file": [visible(row.file) for row in rows],
@@ -86,7 +86,7 @@ def operations_table(answer: CompareAnswer) -> pd.DataFrame:
                 f"{milliseconds(row.p99_ms.baseline)} → {milliseconds(row.p99_ms.candidate)}" for row in rows
             ],
             "errors": [f"{row.error_rate.baseline:.2%} → {row.error_rate.candidate:.2%}" for row in rows],
-            "price": pd.Series([row.price_per_month for row in rows], dtype="float64"),
+            "price": pd.Series([row.price_per_month or None for row in rows], dtype="float64"),
             "price_interval": [_interval(row.price_low, row.price_high) for row in rows],
             "requests": [f"{row.baseline_requests:,} → {row.candidate_requests:,}" for row in rows],
             "kind": [visible(row.kind) for row in rows],
@@ -168,4 +168,4 @@ def _overall(verdicts: Counter[Verdict]) -> Verdict:
 
 
 def _interval(low: float, high: float) -> str:
-    return f"{low:+,.2f} to {high:+,.2f}"
+    return NO_VALUE if low == high == 0 else f"{low:+,.2f} to {high:+,.2f}"

@@ -252,7 +252,7 @@ def test_flamegraph_shows_the_graph_and_the_functions(open_page):
     assert component_of(app)
     table = app.dataframe[0].value
     assert ["work", "parse"] == list(table["function"])
-    assert [0.25, 0.25] == list(table["self"])
+    assert [25.0, 25.0] == list(table["self"])
 
 
 def test_flamegraph_asks_for_the_release_and_comparison_of_its_address(open_page, collector):
@@ -272,11 +272,11 @@ def test_flamegraph_of_all_releases_names_none(open_page, collector):
     assert not {"version", "baseline_version"} & set(asked)
 
 
-def test_flamegraph_search_of_the_address_filters_the_table(open_page):
-    """A link carries its search."""
+def test_flamegraph_search_of_the_address_is_asked_for(open_page, collector):
+    """A link carries its search, and the collector searches all functions, not only those shown."""
     app = open_page("flamegraph", search="JSON")
     assert "JSON" == app.text_input(key="search").value
-    assert ["parse"] == list(app.dataframe[0].value["function"])
+    assert "JSON" == dict(collector.asked)["/functions"]["search"]
 
 
 def test_flamegraph_without_profiles_says_what_to_do(open_page, collector):

@@ -31,10 +31,12 @@ from dashboard.views.text import (
     LABEL_CHARS_MAX,
     NO_COMPARISON,
     NO_NAME,
+    NO_VALUE,
     change_in_words,
     label,
     labels,
     milliseconds,
+    newest_first,
     signed_percent,
     visible,
 )
@@ -73,10 +75,10 @@ def test_label_is_short(name):
     assert len(label(name)) <= LABEL_CHARS_MAX + len(" #123456")
 
 
-def test_query_leaves_out_what_is_default_or_absent():
-    """A link says only what differs from the default."""
-    assert {"service": "a"} == query(service="a", version=None, range="1h")
-    assert {"service": "a", "range": "6h", "version": "2"} == query(service="a", version="2", range="6h")
+def test_query_leaves_out_what_is_absent():
+    """A link says only what was chosen."""
+    assert {"service": "a"} == query(service="a", version=None)
+    assert {"service": "a", "version": NO_NAME} == query(service="a", version="")
 
 
 @pytest.mark.parametrize(
@@ -131,10 +133,25 @@ def test_latency_frame_turns_counts_into_rates():
     assert (10.0, 0.1) == (frame["requests/s"][0], frame["errors/s"][0])
 
 
-def test_functions_table_filters_by_function_and_file_in_any_case():
-    """The search of the page applies to the table too."""
-    answer = functions_answer(a_function("Parse"), a_function("work", file="/srv/parser.py"), a_function("idle"))
-    assert ["Parse", "work"] == list(flamegraph.functions_table(answer, "PARSE")["function"])
+def test_functions_table_keeps_the_order_of_the_answer():
+    """The most expensive function stands first, as the collector ordered them."""
+    answer = functions_answer(a_function("b", self_share=0.5), a_function("a", self_share=0.1))
+    table = flamegraph.functions_table(answer)
+    assert [("b", 50.0), ("a", 10.0)] == list(zip(table["function"], table["self"], strict=True))
+
+
+def test_newest_first_reads_numbers_as_numbers():
+    """Release 1.10 is newer than 1.9, a release is newer than its candidates, no name is oldest."""
+    assert ["1.10", "1.9.1", "1.9", "1.9-rc2", "1.9-rc1", ""] == newest_first(
+        ["1.9-rc1", "", "1.9", "1.10", "1.9-rc2", "1.9.1"]
+    )
+
+
+@given(st.lists(st.text(max_size=20), max_size=6))
+def test_newest_first_keeps_every_release(versions):
+    """Whatever releases are called, all of them are kept, and the order does not depend on how they came."""
+    assert sorted(versions) == sorted(newest_first(versions))
+    assert newest_first(versions) == newest_first(versions[::-1])
 
 
 def test_summary_counts_what_was_folded():
@@ -240,3 +257,16 @@ def test_price_per_nanosecond_is_what_the_rows_say():
     answer = functions_answer(a_function(self_cpu_seconds=3.0, self_cost_per_month=6.0))
     assert 2e-9 == pytest.approx(flamegraph.price_per_nanosecond(answer))
     assert flamegraph.price_per_nanosecond(functions_answer()) is None
+
+
+def test_change_between_nothing_and_nothing_is_a_dash():
+    """A function that ran in neither release has no change to report, and no price."""
+    row = a_function_change(self_cpu=a_change(0.0, 0.0, width=0.0), price_per_month=0.0, price_low=0.0, price_high=0.0)
+    table = regressions.functions_table(compare_answer(functions=[row]))
+    assert NO_VALUE == table["change"][0] == table["price_interval"][0]
+    assert math.isnan(table["price"][0])
+
+
+def test_narrow_interval_keeps_a_digit():
+    """An interval that would round to one number is given more exactly."""
+    assert "+23% (+22.9 to +23.1)" == change_in_words(a_change(10.0, 12.3, width=0.01))
