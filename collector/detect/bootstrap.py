@@ -7,9 +7,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from collector.detect.autocorrelation import effective_buckets, variance_inflation
+from collector.detect.autocorrelation import degrees_of_freedom, variance_inflation
 from collector.detect.histogram import BINS_PER_OCTAVE, interpolated_quantiles_ns
-from collector.detect.student_t import two_sided_p, two_sided_quantile
+from collector.detect.student_t import normal_quantile, two_sided_p, two_sided_quantile
 
 FloatArray = NDArray[np.float64]
 
@@ -18,8 +18,6 @@ QUANTILES: Final = (0.5, 0.95, 0.99)
 STATISTICS: Final = ("mean", "p50", "p95", "p99", "error_rate")
 # The resamples are the same on every call, so that one page shows one verdict however often it is loaded.
 SEED: Final = 20_241_104
-# So many degrees of freedom that Student's t is the normal distribution.
-_NORMAL: Final = np.array([1e7])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +94,7 @@ def compare_requests(
     influence = [_influence(side, first_index) for side in (baseline, candidate)]
     inflation, degrees = _precision(influence[0], influence[1], paired=paired)
     deviation = (resampled - difference[:, None]) * np.sqrt(inflation)[:, None]
-    student = two_sided_quantile(confidence, degrees) / two_sided_quantile(confidence, _NORMAL)
+    student = two_sided_quantile(confidence, degrees) / normal_quantile(confidence)
     tail = (1 - confidence) / 2
     low, high = np.quantile(deviation * student[:, None], [tail, 1 - tail], axis=1)
     p_value = _p_values(difference, deviation, student, degrees)
@@ -160,14 +158,14 @@ def _precision(influence_b: FloatArray, influence_c: FloatArray, *, paired: bool
     if paired:
         n_buckets = influence_c.shape[1]
         inflation = variance_inflation(influence_c - influence_b)
-        effective = effective_buckets(n_buckets, inflation)
+        degrees = degrees_of_freedom(n_buckets, inflation)
     else:
         n_buckets = min(influence_b.shape[1], influence_c.shape[1])
         inflation_b, inflation_c = variance_inflation(influence_b), variance_inflation(influence_c)
         inflation = np.maximum(inflation_b, inflation_c)
-        effective = effective_buckets(influence_b.shape[1], inflation_b)
-        effective = effective + effective_buckets(influence_c.shape[1], inflation_c) - 1
-    return inflation * n_buckets / (n_buckets - 1), effective - 1
+        degrees = degrees_of_freedom(influence_b.shape[1], inflation_b)
+        degrees = degrees + degrees_of_freedom(influence_c.shape[1], inflation_c)
+    return inflation * n_buckets / (n_buckets - 1), degrees
 
 
 def _p_values(difference: FloatArray, deviation: FloatArray, student: FloatArray, degrees: FloatArray) -> FloatArray:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from collector.detect.autocorrelation import effective_buckets, variance_inflation
+from collector.detect.autocorrelation import degrees_of_freedom, variance_inflation
 from collector.detect.student_t import two_sided_p, two_sided_quantile
 
 FloatArray = NDArray[np.float64]
@@ -106,7 +106,7 @@ def _variance_of_mean(influence: FloatArray) -> tuple[FloatArray, FloatArray]:
     n_buckets = influence.shape[1]
     inflation = variance_inflation(influence)
     variance = np.sum(influence * influence, axis=1) / (n_buckets - 1) / n_buckets * inflation
-    return variance, effective_buckets(n_buckets, inflation) - 1
+    return variance, degrees_of_freedom(n_buckets, inflation)
 
 
 def _sum_of_two(

@@ -1,0 +1,1 @@
+"""Contract tests: what outside programs may rely on."""

@@ -1,0 +1,53 @@
+"""Which buckets are compared."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from collector.detect.buckets import Extent, bucket_seconds, intersection, select_buckets, whole_buckets
+
+
+@given(st.integers(300, 60 * 43_200))
+def test_there_are_thirty_to_sixty_buckets_or_nearly(span_s):
+    """A step is a multiple of 10 s that cuts a span of 5 min or more into 20 to 60 buckets."""
+    step = bucket_seconds(span_s)
+    assert step % 10 == 0
+    assert 20 <= span_s / step <= 60
+
+
+@pytest.mark.parametrize(("span_s", "step_s"), [(10, 10), (600, 10), (900, 20), (3600, 60), (86_400, 1800)])
+def test_steps_are_those_of_a_clock(span_s, step_s):
+    """Usual ranges get usual steps."""
+    assert bucket_seconds(span_s) == step_s
+
+
+def test_the_partial_buckets_at_both_ends_are_left_out():
+    """A release that was seen from 25 s to 95 s has whole buckets from 40 s to 80 s."""
+    seen = {20, 40, 60, 80}
+    assert whole_buckets(seen, Extent(first_s=20, last_s=90), 20) == {40, 60}
+
+
+def test_a_bucket_that_was_not_seen_is_not_compared():
+    """A gap in the middle, such as a restart of the agent, stays a gap."""
+    assert whole_buckets({0, 10, 40, 50}, Extent(first_s=0, last_s=50), 10) == {10, 40}
+
+
+def test_releases_side_by_side_are_compared_in_their_common_buckets():
+    """What only one of them has is left out, so that both felt the same moments."""
+    selection = select_buckets(set(range(0, 100, 10)), set(range(20, 130, 10)), buckets_min=6)
+    assert selection.paired
+    assert selection.baseline == selection.candidate == list(range(20, 100, 10))
+
+
+def test_releases_one_after_the_other_keep_all_their_buckets():
+    """A short overlap at a rollout does not make them side by side."""
+    selection = select_buckets(set(range(0, 300, 10)), set(range(280, 600, 10)), buckets_min=6)
+    assert not selection.paired
+    assert (len(selection.baseline), len(selection.candidate)) == (30, 32)
+
+
+def test_extents_meet_where_both_were_seen():
+    """CPU per request needs both profiles and spans."""
+    assert intersection(Extent(first_s=0, last_s=50), Extent(first_s=30, last_s=90)) == Extent(first_s=30, last_s=50)
+    assert intersection(Extent(first_s=0, last_s=20), Extent(first_s=30, last_s=90)) is None
+    assert intersection(None, Extent(first_s=30, last_s=90)) is None
