@@ -4,6 +4,8 @@ from typing import Final
 from urllib.parse import urlsplit
 
 import urllib3
+from google.protobuf.message import DecodeError
+from opentelemetry.proto.collector.profiles.v1development.profiles_service_pb2 import ExportProfilesServiceResponse
 
 from pyrometer import __version__
 from pyrometer.errors import ConfigError, PyrometerError, UnreachableError
@@ -14,6 +16,7 @@ from pyrometer.values import Profile
 PROFILES_PATH: Final = "/v1development/profiles"
 TIMEOUT_S: Final = 30.0
 ANSWER_BYTES_MAX: Final = 4096
+REASON_LENGTH_MAX: Final = 200
 
 
 def profiles_url(endpoint: str) -> str:
@@ -48,9 +51,22 @@ def upload_profile(profile: Profile, endpoint: str) -> None:
     with urllib3.PoolManager(timeout=TIMEOUT_S, retries=False) as pool:
         try:
             answer = pool.request("POST", url, body=body, headers=headers, preload_content=False)
-            text = answer.read(ANSWER_BYTES_MAX).decode("utf-8", "replace")
+            content = answer.read(ANSWER_BYTES_MAX)
             answer.release_conn()
         except urllib3.exceptions.HTTPError as error:
             raise UnreachableError(f"no collector answers at {url}: check that it runs, and the address") from error
     if answer.status != 200:  # noqa: PLR2004
-        raise PyrometerError(f"{url} refused the profile with status {answer.status}: {printable(text, 200)}")
+        reason = printable(content.decode("utf-8", "replace"), REASON_LENGTH_MAX)
+        raise PyrometerError(f"{url} refused the profile with status {answer.status}: {reason}")
+    _check_accepted(content, url)
+
+
+def _check_accepted(content: bytes, url: str) -> None:
+    """A receiver may answer 200 and refuse. Source: OTLP specification, "Partial Success"."""
+    try:
+        partial = ExportProfilesServiceResponse.FromString(content).partial_success
+    except DecodeError:
+        return  # it took the profile, and answers in words of its own
+    if partial.rejected_profiles:
+        reason = printable(partial.error_message, REASON_LENGTH_MAX)
+        raise PyrometerError(f"{url} took the request and refused the profile: {reason}")

@@ -177,7 +177,9 @@ def _die_with_parent(parent: int) -> None:
     _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:
         os._exit(1)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (OUTPUT_BYTES_MAX, OUTPUT_BYTES_MAX))
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    limit = OUTPUT_BYTES_MAX if hard == resource.RLIM_INFINITY else min(OUTPUT_BYTES_MAX, hard)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 
 
 def _memory_file(name: str, stack: contextlib.ExitStack) -> int:

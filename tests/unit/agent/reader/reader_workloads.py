@@ -32,7 +32,8 @@ def running(*arguments: str, python: str = sys.executable, ready: bool = True) -
     try:
         if ready:
             assert process.stdout is not None
-            assert process.stdout.readline() == "ready\n"
+            line = process.stdout.readline()
+            assert line == "ready\n", line
         yield process
     finally:
         process.kill()

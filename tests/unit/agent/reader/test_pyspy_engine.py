@@ -162,9 +162,28 @@ def test_a_process_that_is_not_python_is_named():
             attachment.sample()
 
 
+def test_a_reader_that_falls_behind_says_how_much_it_lost():
+    """Eight deep stacks a thousand times a second are too many: the window keeps its length and tells."""
+    code = f"""
+import threading
+{SPIN.partition("print(")[0]}
+def down(depth):
+    hot(time.monotonic() + 60) if depth == 0 else down(depth - 1)
+for _ in range(7):
+    threading.Thread(target=down, args=(400,), daemon=True).start()
+print("ready", flush=True)
+down(400)
+"""
+    with running("-c", code) as process:
+        window = take(process.pid, rate_hz=1000, window_s=3.0)
+    assert window.late > 0
+    assert 1000 <= window.lost <= window.duration_ns // 1_000_000
+    assert window.duration_ns < 20e9
+
+
 def test_a_child_process_is_read_with_its_parent():
     """With subprocesses a frame at the root tells the processes apart."""
-    code = f"import os\nchild = os.fork()\n{SPIN}" if hasattr(os, "fork") else SPIN
+    code = "import os\n" + SPIN.replace("print(", "os.fork() and print(")
     with running("-c", code) as process:
         target = find_target(process.pid)
         children = []
