@@ -31,9 +31,10 @@ def cheap_step(rounds):
     return sum(range(rounds))
 
 def handle_request():
-    needle_in_the_haystack(60_000)
-    cheap_step(20_000)
-    time.sleep(0.002)
+    # Long against a turn on a busy machine's CPU: a reader counts a thread that waits for its turn as running.
+    needle_in_the_haystack(600_000)
+    cheap_step(150_000)
+    time.sleep(0.01)
 
 def wait_for_ever():
     threading.Event().wait()

@@ -26,8 +26,8 @@ def collector(tmp_path_factory):
         url = f"http://127.0.0.1:{port}"
         poll(lambda: get_json(f"{url}/readyz"), what="a ready collector")
         yield url
-        code, seconds = program.stop()
-        assert (code, seconds < 10) == (0, True), program.lines()
+        code, _ = program.stop()
+        assert code == 0, program.lines()
 
 
 @pytest.fixture(scope="module")
