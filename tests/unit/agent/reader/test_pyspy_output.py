@@ -34,7 +34,7 @@ def a_document(recorded) -> bytes:
 
 
 @given(recorded=threads)
-@settings(max_examples=80)
+@settings(max_examples=80, deadline=None)
 def test_every_sighting_is_counted_under_its_own_stack_and_thread(recorded):
     """However names look, no stack is split, joined with another or counted under another thread."""
     expected: dict[tuple, int] = {}
@@ -54,7 +54,7 @@ def test_every_sighting_is_counted_under_its_own_stack_and_thread(recorded):
 
 
 @given(document=st.one_of(st.binary(max_size=200), st.recursive(st.none() | st.text(), st.lists).map(json.dumps)))
-@settings(max_examples=80)
+@settings(max_examples=80, deadline=None)
 def test_anything_else_is_a_decode_error(document):
     """Bytes that are no profile raise nothing but DecodeError."""
     data = document if isinstance(document, bytes) else document.encode()
