@@ -1,12 +1,13 @@
 """Which buckets are compared."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collector.detect.buckets import Extent, bucket_seconds, intersection, select_buckets, whole_buckets
 
 
+@settings(deadline=None, max_examples=60)
 @given(st.integers(300, 60 * 43_200))
 def test_there_are_thirty_to_sixty_buckets_or_nearly(span_s):
     """A step is a multiple of 10 s that cuts a span of 5 min or more into 20 to 60 buckets."""

@@ -1,7 +1,7 @@
 """Benjamini-Hochberg."""
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collector.detect.discovery import benjamini_hochberg
@@ -19,6 +19,7 @@ def test_no_tests_give_no_values():
     assert benjamini_hochberg(np.zeros(0)).shape == (0,)
 
 
+@settings(deadline=None, max_examples=60)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=50))
 def test_values_grow_with_p_and_are_never_below_it(p_values):
     """A q-value is at least its p-value, at most 1, and keeps the order of the p-values."""

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collector.detect.student_t import two_sided_p, two_sided_quantile
@@ -25,6 +25,7 @@ def test_quantiles_are_those_of_the_tables(confidence, degrees, expected):
     assert two_sided_quantile(confidence, np.array([degrees]))[0] == pytest.approx(expected, abs=6e-4)
 
 
+@settings(deadline=None, max_examples=60)
 @given(st.floats(0.5, 0.9999), st.floats(1, 1e6))
 def test_quantile_and_tail_are_inverse(confidence, degrees):
     """The tail beyond a quantile is what the confidence leaves."""
