@@ -5,7 +5,7 @@ from typing import Final
 
 import streamlit as st
 
-from dashboard.controls import pick_range
+from dashboard.controls import enter, pick_range
 from dashboard.links import FLAMEGRAPH, HOSTS, OVERVIEW, REGRESSIONS
 
 _HERE: Final = Path(__file__).resolve().parent
@@ -23,6 +23,7 @@ page = st.navigation(
     ]
 )
 
+enter(page.url_path)
 with st.sidebar:
     pick_range()
 

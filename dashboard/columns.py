@@ -37,7 +37,7 @@ def services_columns(
 ) -> Columns:
     """Return the columns of the table of services."""
     return {
-        "service": TextColumn("Service", width=165),
+        "service": TextColumn("Service", width=150),
         "open": ButtonColumn(
             "", type="secondary", width=105, key="service_clicked", on_click=on_click, args=args,
             help="Open the flame graph of this service",
@@ -49,7 +49,7 @@ def services_columns(
         "p50": _milliseconds("p50", "Half of the requests were faster"),
         "p95": _milliseconds("p95", "95% of the requests were faster"),
         "p99": _milliseconds("p99", "99% of the requests were faster"),
-        "releases": TextColumn("Releases", width=105, help="service.version, the newest first"),
+        "releases": TextColumn("Releases", width=95, help="service.version, the newest first"),
         "hosts": NumberColumn("Hosts", format="%d", width=55),
         "last_seen": DatetimeColumn("Last seen", format="distance", help=_LAST_SEEN),
     }  # fmt: skip
@@ -129,7 +129,7 @@ def operation_changes_columns(currency: str) -> Columns:
 
 
 def _cost(title: str, cost_max: float, help_text: str) -> Any:
-    return ProgressColumn(title, format="%,.2f", min_value=0, max_value=max(cost_max, 0.01), help=help_text, width=125)
+    return ProgressColumn(title, format="%,.2f", min_value=0, max_value=max(cost_max, 0.01), help=help_text, width=115)
 
 
 def _milliseconds(title: str, help_text: str) -> Any:

@@ -13,14 +13,34 @@ from pyrometer.api import ServicesAnswer
 
 # What a choice of service makes meaningless: releases of another service.
 _RELEASE_KEYS: Final = ("version", "compare", "baseline", "candidate")
+_LINKED_KEYS: Final = ("service", "host", *_RELEASE_KEYS)
+_PAGE_KEY: Final = "page_entered"
 
 Width = int | Literal["stretch"]
+
+
+def enter(page: str) -> None:
+    """
+    Let the address decide when another page is entered, because a link led there.
+
+    Streamlit would go on with what the page's widgets held when it was left.
+    """
+    if st.session_state.get(_PAGE_KEY) == page:
+        return
+    st.session_state[_PAGE_KEY] = page
+    for key in _LINKED_KEYS:
+        linked = st.query_params.get(key)
+        if linked is not None:
+            st.session_state[key] = linked
+        elif key in _RELEASE_KEYS and key in st.session_state:
+            del st.session_state[key]
 
 
 def pick_range() -> None:
     """Show the choice of time range that all pages share."""
     if (st.session_state.get("range") or st.query_params.get("range")) not in RANGES:
-        _set("range", DEFAULT_RANGE)
+        st.session_state["range"] = DEFAULT_RANGE
+        _show_in_address("range", DEFAULT_RANGE)
     st.segmented_control(
         "Time range",
         list(RANGES),
@@ -94,13 +114,13 @@ def _pick(
     # The default of a bound widget stays out of the address, so only a choice of nothing may be one: what a page shows
     # by itself (the most expensive service, the newest release) may be another when the link is opened.
     choices = list(options)
-    current = st.session_state.get(key) or st.query_params.get(key)
-    if current is None and first_is_default:
-        current = choices[0]
+    held, linked = st.session_state.get(key), st.query_params.get(key)
+    current = held or linked
     if current not in choices:
         current = default if default in choices else choices[0]
-        _set(key, current)
-    elif not first_is_default and st.query_params.get(key) is None:
+    if key in st.session_state or not first_is_default:
+        st.session_state[key] = current  # also what another page left there: the widget would not show it
+    if linked is None and not first_is_default:
         _show_in_address(key, current)
     chosen = st.selectbox(
         title,
@@ -111,12 +131,18 @@ def _pick(
         width=width,
         on_change=on_change or "rerun",
     )
+    _refill_once(key, filled=chosen is not None)
     return chosen if chosen in choices else current
 
 
-def _set(key: str, value: str) -> None:
-    _show_in_address(key, value)
-    st.session_state[key] = value
+def _refill_once(key: str, *, filled: bool) -> None:
+    # The browser's "back" to an address without this choice empties the widget, whatever was put there before it; only
+    # the next run can fill it.
+    mark = f"refilling {key}"
+    if not filled and not st.session_state.get(mark):
+        st.session_state[mark] = True
+        st.rerun()
+    st.session_state[mark] = False
 
 
 def _show_in_address(key: str, value: str) -> None:

@@ -11,6 +11,9 @@ pytestmark = pytest.mark.ui
 
 READY_GRAPH = "[data-flamegraph][data-ready=true]"
 ROW_PX = 20
+# Of the table of services.
+SERVICE_COLUMN_PX = 150
+TABLE_ROW_PX = 33
 
 HOSTILE_NAMES = [
     "'; DROP TABLE samples; --",
@@ -48,6 +51,7 @@ def test_overview_leads_to_a_flame_graph_that_zooms_and_searches(shop, open_brow
     page.get_by_test_id("stMain").get_by_role("link", name="Flame graph").click()
     page.wait_for_url(re.compile(r"/flamegraph\?.*service=shop"))
     graph = graph_of(page)
+    expect(page.get_by_role("combobox", name="Service")).to_have_value("shop")
     settled(page)
     window.shoot("flamegraph-light")
 
@@ -58,6 +62,9 @@ def test_overview_leads_to_a_flame_graph_that_zooms_and_searches(shop, open_brow
     expect(graph).not_to_have_attribute("data-focus", "all")
     focus = graph.get_attribute("data-focus")
     assert focus in {"get_cart", "post_order", "serve"}
+    settled(page)
+    expect(page.get_by_role("combobox", name="Service")).to_have_value("shop")
+    expect(page.get_by_role("combobox", name="Release")).to_have_value("All releases")
     window.shoot("flamegraph-zoomed")
 
     search = page.get_by_placeholder("Search functions here and in the graph")
@@ -78,6 +85,45 @@ def test_link_to_a_comparison_opens_as_it_was(shop, open_browser: Callable):
     expect(window.page.get_by_role("combobox", name="Compare with")).to_have_value("1.0.0")
     settled(window.page)
     window.shoot("flamegraph-difference-dark")
+
+
+def test_link_wins_over_what_a_page_held_before(shop, open_browser: Callable):
+    """The way from a comparison to its flame graph shows that comparison, not the release chosen there earlier."""
+    page = open_browser().page
+    page.goto(f"{shop}/flamegraph?service=shop&version=1.0.0")
+    graph_of(page)
+    page.get_by_test_id("stMain").get_by_role("link", name="Compare releases").click()
+    page.get_by_role("link", name="Show the difference as a flame graph").click()
+    graph_of(page)
+    expect(page.get_by_role("combobox", name="Release")).to_have_value("2.0.0")
+    expect(page.get_by_role("combobox", name="Compare with")).to_have_value("1.0.0")
+    assert "2.0.0" == page.evaluate("new URL(location.href).searchParams.get('version')")
+
+
+def test_button_of_a_row_opens_its_flame_graph_in_the_same_range(shop, open_browser: Callable):
+    """The button in the table leads to that row's service and keeps the time range."""
+    page = open_browser().page
+    page.goto(f"{shop}/?range=6h")
+    settled(page)
+    table = page.get_by_test_id("stDataFrame").first
+    box = table.bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + SERVICE_COLUMN_PX + 50, box["y"] + TABLE_ROW_PX * 2.5)
+    page.wait_for_url(re.compile(r"/flamegraph\?.*service=mailer"))
+    graph_of(page)
+    assert "6h" == page.evaluate("new URL(location.href).searchParams.get('range')")
+
+
+def test_back_leads_to_a_page_with_its_choice_filled_in(shop, open_browser: Callable):
+    """The browser's back never leaves a choice empty."""
+    page = open_browser().page
+    page.goto(shop)
+    settled(page)
+    page.get_by_test_id("stMain").get_by_role("link", name="Flame graph").click()
+    graph_of(page)
+    page.go_back()
+    expect(page.get_by_role("heading", name="Overview")).to_be_visible()
+    expect(page.get_by_role("combobox", name="Service")).to_have_value("shop")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
