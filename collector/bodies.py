@@ -8,7 +8,9 @@ from collector.segments import Encoding
 from pyrometer.errors import DecodeError
 
 _GZIP_WINDOW_BITS = 31
-_CHUNK_BYTES = 1 << 20
+# Four bytes of zstd may stand for 128 KiB, so a chunk for 8 MiB: what a bomb can cost over the limit.
+_ZSTD_CHUNK_BYTES = 256
+_ZSTD_WINDOW_BYTES_MAX = 1 << 27
 
 
 class TooLargeError(DecodeError):
@@ -57,17 +59,26 @@ def _gunzip(payload: bytes, size_max: int) -> bytes:
 def _unzstd(payload: bytes, size_max: int) -> bytes:
     parts: list[bytes] = []
     size = 0
+    position = 0
+    frame = None
     try:
-        with zstandard.ZstdDecompressor(max_window_size=1 << 27).stream_reader(
-            payload, read_across_frames=True
-        ) as reader:
-            while part := reader.read(_CHUNK_BYTES):
-                size += len(part)
-                if size > size_max:
-                    raise _too_large(size_max)
-                parts.append(part)
+        while position < len(payload):
+            if frame is None:  # a body may have several frames
+                frame = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW_BYTES_MAX).decompressobj()
+            chunk = payload[position : position + _ZSTD_CHUNK_BYTES]
+            part = frame.decompress(chunk)
+            size += len(part)
+            if size > size_max:
+                raise _too_large(size_max)
+            parts.append(part)
+            position += len(chunk)
+            if frame.eof:
+                position -= len(frame.unused_data)
+                frame = None
     except zstandard.ZstdError as error:
         raise DecodeError(f"the body is not valid zstd: {error}") from error
+    if frame is not None or not payload:
+        raise DecodeError("the body is not valid zstd: it is cut off")
     return b"".join(parts)
 
 

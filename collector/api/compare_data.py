@@ -220,7 +220,7 @@ class _Reader:
 
     def _note_missing(self, cpu: tuple[_Buckets, _Buckets], requests: tuple[_Buckets, _Buckets]) -> None:
         for version, profiles, spans in zip(self._versions, cpu, requests, strict=True):
-            shown = _short(version)
+            shown = _short(version) or "without a version"
             if not profiles and not spans:
                 self._notes.append(f"Release {shown} sent nothing in this range.")
             elif not profiles:

@@ -96,6 +96,8 @@ def json_to_protobuf(signal: SignalFormat, body: bytes) -> bytes:
     """
     try:
         tree = _hex_to_base64(json.loads(body), depth=0)
+        if not isinstance(tree, dict):
+            raise ValueError("it must be an object")  # noqa: TRY004, TRY301 - one kind of error leaves this function
         message = json_format.ParseDict(
             tree, signal.message_type(), ignore_unknown_fields=True, max_recursion_depth=_JSON_DEPTH_MAX
         )

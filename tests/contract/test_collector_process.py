@@ -1,6 +1,5 @@
 """The collector as a process: how it starts, refuses to start, stops, and what a kill costs."""
 
-import contextlib
 import os
 import signal
 import subprocess
@@ -131,27 +130,28 @@ def test_kills_lose_nothing_acknowledged_and_store_nothing_twice(tmp_path):
     Every acknowledged span is stored, each once; the CPU time of acknowledged profiles is stored exactly, with at most
     the requests in flight at a kill beside them.
     """
-    port, senders = free_port(), None
-    for _ in range(KILLS):
+    port = free_port()
+    senders = Senders(f"http://127.0.0.1:{port}")
+    senders.start()
+    try:
+        for _ in range(KILLS):
+            with running_collector(tmp_path, port=port) as collector:
+                senders.wait_for_more(collector, 60)
+                collector.process.kill()
+                collector.process.wait()
         with running_collector(tmp_path, port=port) as collector:
-            if senders is None:
-                senders = Senders(collector.url)
-                senders.start()
-            already = senders.acknowledged()
-            collector.wait_until(lambda already=already: senders.acknowledged() > already + 60, "acknowledging")
-            collector.process.kill()
-            collector.process.wait()
-    with running_collector(tmp_path, port=port) as collector:
-        already = senders.acknowledged()
-        collector.wait_until(lambda: senders.acknowledged() > already + 60, "acknowledging after the last kill")
+            senders.wait_for_more(collector, 60)
+            senders.stop()
+            collector.wait_until_stored()
+            assert collector.stop() == 0
+    finally:
         senders.stop()
-        collector.wait_until_stored()
-        assert collector.stop() == 0
     spans, profiles, sums = select(
         tmp_path,
         "SELECT span_id, count() AS n FROM spans GROUP BY span_id",
         "SELECT value, count() AS n FROM samples GROUP BY value",
-        "SELECT (SELECT sum(cpu_ns) FROM service_cost) AS service, (SELECT sum(self_ns) FROM function_cost) AS function, "
+        "SELECT (SELECT sum(cpu_ns) FROM service_cost) AS service, "
+        "(SELECT sum(self_ns) FROM function_cost) AS function, "
         "(SELECT sum(value) FROM samples) AS sample, (SELECT sum(count) FROM latency) AS latency, "
         "(SELECT count() FROM spans) AS spans, (SELECT count() FROM span_details) AS details",
     )
@@ -187,6 +187,10 @@ class Senders:
         self.stopping.set()
         for thread in self.threads:
             thread.join()
+
+    def wait_for_more(self, collector, count):
+        enough = self.acknowledged() + count
+        collector.wait_until(lambda: self.acknowledged() >= enough, f"acknowledging {count} requests")
 
     def acknowledged(self):
         with self.lock:
