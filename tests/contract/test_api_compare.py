@@ -224,6 +224,7 @@ def test_a_release_that_sent_nothing_is_named(compare):
     assert (answer.functions, answer.operations, answer.buckets) == ([], [], 0)
     assert answer.cpu.verdict == "not_enough_data"
     assert answer.notes == ["Release 3 sent nothing in this range."]
+    assert compare("slower", candidate="").notes == ["Release without a version sent nothing in this range."]
 
 
 def test_a_short_range_is_not_enough_data(compare):
