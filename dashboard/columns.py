@@ -51,7 +51,7 @@ def services_columns(
         "p99": _milliseconds("p99", "99% of the requests were faster"),
         "releases": TextColumn("Releases", width=95, help="service.version, the newest first"),
         "hosts": NumberColumn("Hosts", format="%d", width=55),
-        "last_seen": DatetimeColumn("Last seen", format="distance", help=_LAST_SEEN),
+        "last_seen": DatetimeColumn("Last seen", format="distance", width=125, help=_LAST_SEEN),
     }  # fmt: skip
 
 
@@ -133,7 +133,7 @@ def _cost(title: str, cost_max: float, help_text: str) -> Any:
 
 
 def _milliseconds(title: str, help_text: str) -> Any:
-    return NumberColumn(title, format="%,.1f ms", help=f"{help_text} (server spans)")
+    return NumberColumn(title, format="%,.0f ms", width=75, help=f"{help_text} (server spans)")
 
 
 def _words(title: str, help_text: str) -> Any:

@@ -60,11 +60,12 @@ def selected_range() -> str:
 
 def pick_service(answer: ServicesAnswer, *, width: Width = "stretch") -> str:
     """
-    Return the chosen service; the most expensive one unless another is asked for. There must be one.
+    Return the chosen service; the most expensive that serves requests unless another is asked for. There must be one.
 
     A service that has gone quiet stays the choice of its own link, so that the page says whose data is missing.
     """
-    by_label = labels(row.service for row in answer.services)
+    serving_first = sorted(answer.services, key=lambda row: row.requests == 0)
+    by_label = labels(row.service for row in serving_first)
     linked = st.session_state.get("service") or st.query_params.get("service")
     if linked is not None and label(linked) == linked:
         by_label.setdefault(linked, linked)

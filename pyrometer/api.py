@@ -202,7 +202,8 @@ class Change(msgspec.Struct, kw_only=True):
     A difference candidate minus baseline, with its confidence interval.
 
     ``absolute``, ``low`` and ``high`` are in the unit its holder names; ``relative`` is absolute over baseline, null
-    where the baseline is 0. ``p_value`` is two-sided; ``q_value`` is after Benjamini-Hochberg over the whole answer.
+    where the baseline is 0. ``p_value`` is two-sided; ``q_value`` is after Benjamini-Hochberg over the whole answer,
+    the service's own ``cpu`` excepted, which is one test by itself.
     """
 
     baseline: float

@@ -49,7 +49,12 @@ class CpuChanges:
 def compare_cpu(
     baseline: Costs, candidate: Costs, *, paired: bool, settings: CompareSettings, jury: Jury
 ) -> CpuChanges:
-    """Test the service as a whole and every function, own and total time, and hand each test to the jury."""
+    """
+    Test the service as a whole and every function, own and total time.
+
+    The functions' tests go to the jury. The service is one question asked in advance: it is judged by itself, not
+    corrected for the number of functions that happen to be tested beside it.
+    """
     n_functions = len(baseline.self_ns)
     sides = (_release(baseline), _release(candidate))
     if min(len(baseline.work), len(candidate.work)) < max(settings.buckets_min, _TOO_FEW_TO_ESTIMATE):
@@ -82,7 +87,13 @@ def _tested(
             p_value=float(found.p_value[row]) if is_enough else None,
             verdict="not_enough_data",
         )
-        changes.append(jury.test(change) if is_enough else change)
+        if is_enough and row == 0:
+            alone = Jury(settings)
+            alone.test(change)
+            alone.judge()
+        elif is_enough:
+            jury.test(change)
+        changes.append(change)
     return changes
 
 

@@ -25,7 +25,7 @@ start = selected_range()
 
 def show_cards(answer: CompareAnswer) -> None:
     """Show the verdicts, in words and in colour."""
-    with st.grid(4, min_column_width=230):
+    with st.grid(4, min_column_width=190):
         for card in view.cards(answer):
             with st.container(border=True, height="stretch", gap="xsmall"):
                 st.metric(card.label, card.value, help=card.help)

@@ -23,7 +23,7 @@ _NOTE_CHARS_MAX: Final = 300
 VERDICT_NAMES: Final[dict[Verdict, str]] = {
     "regression": "▲ Regression",
     "improvement": "▼ Improvement",
-    "no_change": "= No change",
+    "no_change": "= Not significant",
     "not_enough_data": "? Too little data",
 }
 
