@@ -8,13 +8,14 @@ import logging
 import queue
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from agent.accounting import Account, Moment, Seen
 from agent.procfs import TICK_NS, read_thread_clocks
-from agent.reader.engine import Attachment, Engine, Target, Window
+from agent.reader.engine import Engine, Target, Window
 from agent.selfmetrics import SelfMetrics
+from agent.session import THREADS_READ_MAX, Done, Session, take_window
 from agent.settings import AgentSettings
 from agent.targets import PythonProcess, Scanner, State
 from pyrometer import semconv
@@ -23,9 +24,9 @@ from pyrometer.units import NS_PER_S
 from pyrometer.values import Profile
 
 _LOG = logging.getLogger(__name__)
-THREADS_READ_MAX = 1024
 # CPU time from before a window that is older than this is reported on its own, so that no sample stands for it.
 _CARRY_NS_MAX = NS_PER_S * 3 // 2
+_LEFT_MAX = 4096
 # The first that fits names the failure in the metrics.
 _REASONS: tuple[tuple[type[PyrometerError], str], ...] = (
     (NotPythonError, "not_python"),
@@ -33,68 +34,6 @@ _REASONS: tuple[tuple[type[PyrometerError], str], ...] = (
     (PermissionDeniedError, "permission"),
     (PyrometerError, "engine"),
 )
-
-Outcome = Seen | PyrometerError
-
-
-class Session:
-    """One watched process: its account, the attachment of the engine, and its failures."""
-
-    def __init__(self, process: PythonProcess, account: Account, thread_clocks: dict[int, int] | None) -> None:
-        """
-        Begin to watch.
-
-        Args:
-            process: Which.
-            account: Its CPU time.
-            thread_clocks: Of its threads where the account's open window begins; None where they were not read.
-        """
-        self.process = process
-        self.account = account
-        self.thread_clocks = thread_clocks
-        self.in_flight = False
-        self.failures = 0
-        self.retry_at_ns = 0
-        self._lock = threading.Lock()
-        self._attachment: Attachment | None = None
-        self._closed = False
-
-    def attach(self, engine: Engine) -> Attachment:
-        """
-        Return the attachment, made where there is none.
-
-        Raises:
-            TargetNotFoundError: The session was closed, or the process has gone.
-            PyrometerError: The engine cannot read it.
-        """
-        attachment = self._attachment or engine.attach(self.process.target)
-        with self._lock:
-            self._attachment = attachment
-            if self._closed:
-                attachment.detach()
-                raise TargetNotFoundError(f"process {self.process.target.pid} is no longer watched")
-        return attachment
-
-    def release(self) -> None:
-        """Let go of the process; a window being taken ends early."""
-        with self._lock:
-            attachment, self._attachment = self._attachment, None
-        if attachment is not None:
-            attachment.detach()
-
-    def close(self) -> None:
-        """Let go for good, from any thread."""
-        self._closed = True
-        self.release()
-
-
-@dataclass(frozen=True, slots=True)
-class _Done:
-    """A window that has ended, one way or the other."""
-
-    session: Session
-    outcome: Outcome
-    window: Window | None
 
 
 class SamplingLoop:
@@ -124,10 +63,12 @@ class SamplingLoop:
         self._deliver = deliver
         self._metrics = metrics
         self._sessions: dict[Target, Session] = {}
-        self._done: queue.SimpleQueue[_Done | None] = queue.SimpleQueue()
+        self._done: queue.SimpleQueue[Done | None] = queue.SimpleQueue()
         self._running: set[threading.Thread] = set()
+        # What processes that are no longer watched had used: a rule may let them in again after an exec.
+        self._left: OrderedDict[Target, int] = OrderedDict()
         self._stopping = False
-        self._started_at = _now()
+        self._born_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
         self._scanned_at_ns = 0
         self._told: set[str] = set()
         self.scanned = threading.Event()
@@ -175,12 +116,8 @@ class SamplingLoop:
         scan = self._scanner.scan()
         self._scanned_at_ns = now.monotonic_ns
         for session in list(self._sessions.values()):
-            successor = scan.processes.get(session.process.target)
-            if successor is not session.process:  # gone, or another program since an exec
+            if scan.processes.get(session.process.target) is not session.process:  # gone, or another program by exec
                 self._deliver_all(self._end(session, now))
-                if successor:
-                    account = Account(successor, start=now, start_cpu_ns=session.process.stat.cpu_ns)
-                    self._sessions[successor.target] = Session(successor, account, None)
         for target, process in scan.processes.items():
             if target not in self._sessions:
                 self._sessions[target] = self._open_session(process, now)
@@ -191,18 +128,25 @@ class SamplingLoop:
         self.scanned.set()
 
     def _open_session(self, process: PythonProcess, now: Moment) -> Session:
-        """Account a process from its start if we were there, else from now."""
-        started_ns = process.target.start_ticks * TICK_NS
-        age_ns = max(0, time.clock_gettime_ns(time.CLOCK_BOOTTIME) - started_ns)
-        start = Moment(now.monotonic_ns - age_ns, now.unix_ns - age_ns)
-        if start.monotonic_ns < self._started_at.monotonic_ns:
+        """Account a process from where we left it, or from its start if we were there, else from now."""
+        left_cpu_ns = self._left.pop(process.target, None)
+        if left_cpu_ns is not None:
+            return Session(process, Account(process, start=now, start_cpu_ns=left_cpu_ns), None)
+        born_ns = process.target.start_ticks * TICK_NS
+        if born_ns < self._born_ns:
             clocks = read_thread_clocks(process.target.pid, THREADS_READ_MAX)
             return Session(process, Account(process, start=now, start_cpu_ns=process.stat.cpu_ns), clocks)
+        age_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME) - born_ns
+        present = _now()
+        start = Moment(present.monotonic_ns - age_ns, present.unix_ns - age_ns)
         return Session(process, Account(process, start=start, start_cpu_ns=0), {})
 
     def _end(self, session: Session, now: Moment) -> list[Profile]:
         """Forget a session; a window that is being taken reports itself when it ends, and not here."""
         self._sessions.pop(session.process.target, None)
+        self._left[session.process.target] = session.process.stat.cpu_ns
+        while len(self._left) > _LEFT_MAX:
+            self._left.popitem(last=False)
         session.close()
         return [] if session.in_flight else self._settle(session, now, None)
 
@@ -237,32 +181,16 @@ class SamplingLoop:
             self._deliver_all(self._settle(session, now, None))
         session.in_flight = True
         pid = session.process.target.pid
-        thread = threading.Thread(target=self._take_window, args=(session,), name=f"window-{pid}", daemon=True)
+        thread = threading.Thread(target=self._window_thread, args=(session,), name=f"window-{pid}", daemon=True)
         self._running.add(thread)
         thread.start()
 
-    def _take_window(self, session: Session) -> None:
-        """Run in a thread of its own: block for one window and put what came of it on the queue."""
-        target = session.process.target
-        window: Window | None = None
-        outcome: Outcome
-        try:
-            attachment = session.attach(self._engine)
-            before = session.thread_clocks
-            if before is None:
-                before = read_thread_clocks(target.pid, THREADS_READ_MAX)
-            window = attachment.sample()
-            after = read_thread_clocks(target.pid, THREADS_READ_MAX)
-            outcome = Seen(window.samples, window.period_ns, before, after)
-        except PyrometerError as error:
-            outcome = error
-        except Exception as error:  # noqa: BLE001 (a defect of an engine must not end the watch)
-            _LOG.debug("engine %s failed on process %d", self._engine.name, target.pid, exc_info=True)
-            outcome = PyrometerError(f"engine {self._engine.name}: {type(error).__name__}: {error}")
+    def _window_thread(self, session: Session) -> None:
+        done = take_window(session, self._engine)
         self._running.discard(threading.current_thread())
-        self._done.put(_Done(session, outcome, window))
+        self._done.put(done)
 
-    def _finish(self, done: _Done) -> list[Profile]:
+    def _finish(self, done: Done) -> list[Profile]:
         session, now = done.session, _now()
         session.in_flight = False
         session.process.refresh()

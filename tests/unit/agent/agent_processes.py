@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 
-def wait_until(condition: Callable[[], object], *, timeout_s: float = 10.0) -> None:
+def wait_until(condition: Callable[[], object], *, timeout_s: float = 30.0) -> None:
     """Poll until a condition holds; fail after a deadline."""
     deadline = time.monotonic() + timeout_s
     while not condition():

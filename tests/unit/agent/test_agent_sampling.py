@@ -3,13 +3,14 @@
 import signal
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from agent_processes import BUSY, PYTHON, WAITING, wait_until
 
 from agent.identity import HostIdentity, describe_process
 from agent.matching import IdentityRules
-from agent.procfs import boot_time_s, read_stat
+from agent.procfs import boot_time_s, parse_stat, read_stat
 from agent.reader.engine import Window
 from agent.sampling import SamplingLoop
 from agent.selfmetrics import SelfMetrics
@@ -77,7 +78,7 @@ class Running:
     def __init__(self, engine, service, **sampling):
         self.profiles = []
         self.metrics = SelfMetrics()
-        sampling = {"window_s": 0.5, "busy_share_min": 0.2, **sampling}
+        sampling = {"window_s": 0.5, "busy_share_min": 0.01, **sampling}
         settings = AgentSettings(
             targets=TargetSettings(allow=(Match(service=service),), scan_interval_s=0.1, young_s=0.0),
             sampling=SamplingSettings(**sampling),
@@ -119,6 +120,11 @@ def watch():
         one.stop()
 
 
+def thread_states(pid):
+    stats = [task / "stat" for task in Path(f"/proc/{pid}/task").iterdir()]
+    return {parse_stat(stat.read_bytes()).state for stat in stats}
+
+
 def named(start_process, name, code):
     process = start_process(PYTHON, "-c", code, environment={"OTEL_SERVICE_NAME": name})
     process.stdout.readline()
@@ -132,7 +138,7 @@ def test_a_busy_process_is_sampled_and_the_bill_adds_up(watch, start_process):
     process = named(start_process, "busy-sum", BUSY)
     wait_until(lambda: running.cpu_s("hot") > 0.5)
     process.send_signal(signal.SIGSTOP)
-    wait_until(lambda: read_stat(process.pid).state == "T")
+    wait_until(lambda: thread_states(process.pid) == {"T"})
     running.stop()
     sampled_s, unsampled_s = running.cpu_s("hot"), running.cpu_s("[not sampled]")
 
@@ -146,8 +152,8 @@ def test_an_exec_is_accounted_once(watch, start_process):
     running = watch(ScriptedEngine(error=PyrometerError("never")), "^(before|after)$", backoff_s=30.0)
     wait_until(running.loop.scanned.is_set)
     code = (
-        "import os, sys; sum(range(8_000_000)); print('up', flush=True); sys.stdin.readline(); "
-        f"os.execve(sys.executable, ['python3', '-c', {WAITING!r}], {{'OTEL_SERVICE_NAME': 'after'}})"
+        "import os, sys; sum(range(25_000_000)); print('up', flush=True); sys.stdin.readline(); "
+        f"os.execve({PYTHON!r}, ['python3', '-c', {WAITING!r}], {{'OTEL_SERVICE_NAME': 'after'}})"
     )
     process = named(start_process, "before", code)
     wait_until(lambda: running.cpu_s("[not sampled]", process.pid) > 0.1)
@@ -168,6 +174,27 @@ def test_an_exec_is_accounted_once(watch, start_process):
 
     assert sum(billed.values()) == read_stat(process.pid).cpu_ns
     assert billed["before"] > billed["after"]
+
+
+def test_a_process_let_in_again_is_not_billed_twice(watch, start_process):
+    """A process that by exec became one that is denied, and one that is allowed again, pays once for what it used."""
+    running = watch(ScriptedEngine(error=PyrometerError("never")), "^(first|third)$", backoff_s=30.0)
+    wait_until(running.loop.scanned.is_set)
+    third = f"os.execve({PYTHON!r}, ['python3', '-c', {WAITING!r}], {{'OTEL_SERVICE_NAME': 'third'}})"
+    wait = "import os, sys; print('up', flush=True); sys.stdin.readline(); "
+    second = f"os.execve({PYTHON!r}, ['python3', '-c', {wait + third!r}], {{'OTEL_SERVICE_NAME': 'second'}})"
+    process = named(start_process, "first", "sum(range(25_000_000)); " + wait + second)
+    wait_until(lambda: running.cpu_s("[not sampled]", process.pid) > 0.1)
+    for watched in (0, 1):
+        process.stdin.write(b"go\n")
+        process.stdin.flush()
+        process.stdout.readline()
+        wait_until(lambda: running.metrics.value(semconv.AGENT_TARGETS, state="watched") == watched)  # noqa: B023
+    wait_until(lambda: any(profile.attributes["service.name"] == "third" for profile in running.profiles))
+    running.stop()
+    billed_s = sum(running.cpu_s(name, process.pid) for name in ("hot", "[not sampled]"))
+
+    assert billed_s == pytest.approx(read_stat(process.pid).cpu_ns / 1e9, abs=1e-6)
 
 
 def test_windows_of_a_process_touch_each_other(watch, start_process):
@@ -265,7 +292,7 @@ def test_a_process_born_under_watch_is_accounted_from_its_start(watch, start_pro
     """CPU time from before the first look is reported too, where the agent was there at the birth."""
     running = watch(ScriptedEngine(error=PyrometerError("never")), "^born$", backoff_s=30.0)
     wait_until(running.loop.scanned.is_set)
-    code = "sum(range(10_000_000)); import sys; print('up', flush=True); sys.stdin.read()"
+    code = "sum(range(20_000_000)); import sys; print('up', flush=True); sys.stdin.read()"
     process = named(start_process, "born", code)
     used_s = read_stat(process.pid).cpu_ns / 1e9
     wait_until(lambda: running.cpu_s("[not sampled]", process.pid) >= used_s - 0.011)
