@@ -78,4 +78,6 @@ def _load(config_path: Path | None, flags: dict[str, Any]) -> CollectorSettings:
         level=_LEVELS[settings.log_level], stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s", force=True
     )
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    # Its warnings carry tracebacks; what they say comes to us as errors too.
+    logging.getLogger("clickhouse_driver").setLevel(logging.CRITICAL)
     return settings

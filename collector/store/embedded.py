@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import logging
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -10,9 +11,12 @@ from typing import Any, Final
 import chdb
 
 from collector.store.columns import columns_to_arrow
+from collector.store.deduplication import mend_deduplication_logs
 from collector.store.pool import Pool
 from collector.store.protocol import Parameter, QueryLimits, Signal, StoreError, store_error
 from collector.store.statements import otlp_schema_path, query_text, quote_text
+
+_log = logging.getLogger("pyrometer.collector")
 
 DATABASE: Final = "pyrometer"
 # What a parameter's text must escape: chdb reads it as a TSV field.
@@ -32,6 +36,8 @@ class EmbeddedStore:
     def __init__(self, data_dir: Path, *, limits: QueryLimits | None = None, connections_max: int = 8) -> None:
         self._path = data_dir / "clickhouse"
         self._path.mkdir(parents=True, exist_ok=True)
+        if missing := mend_deduplication_logs(self._path):
+            _log.warning("a kill cut off %d inserts, which will be repeated: %s", len(missing), ", ".join(missing))
         self._limits = limits or QueryLimits()
         self._types: dict[str, dict[str, str]] = {}
         self._types_lock = threading.Lock()
