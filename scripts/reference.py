@@ -1,8 +1,8 @@
 """
-Write docs/reference/settings.md from the settings types, so that the page cannot lag behind the code.
+Write docs/reference/settings.md and self-metrics.md from the code, so that they cannot lag behind it.
 
-    python scripts/settings_reference.py           writes the page
-    python scripts/settings_reference.py --check   exits 1 when the page on disk differs
+    python scripts/reference.py           writes the pages
+    python scripts/reference.py --check   exits 1 when a page on disk differs
 """
 
 import sys
@@ -12,23 +12,33 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
+from prometheus_client import CollectorRegistry
 
+from agent.selfmetrics import SelfMetrics
 from agent.settings import AgentSettings
+from collector.api.metrics import ApiMetrics
 from collector.cost import Prices
+from collector.metrics import CollectorMetrics
 from collector.settings import CollectorSettings
 from dashboard.settings import DashboardSettings
 
-PAGE: Final = Path(__file__).resolve().parent.parent / "docs" / "reference" / "settings.md"
+PAGES: Final = Path(__file__).resolve().parent.parent / "docs" / "reference"
 PROGRAMS: Final[dict[str, type[msgspec.Struct]]] = {
     "agent": AgentSettings,
     "collector": CollectorSettings,
     "dashboard": DashboardSettings,
     "prices": Prices,
 }
-HEAD: Final = """# Settings
+SETTINGS_HEAD: Final = """# Settings
 
 Defaults < YAML file (`--config`) < environment < flags. An unknown key is an error that names the nearest known one.
-This page is written by `scripts/settings_reference.py`; `configs/` holds the same settings as commented files.
+This page is written by `scripts/reference.py`; `configs/` holds the same settings as commented files.
+"""
+METRICS_HEAD: Final = """# Metrics of Pyrometer itself
+
+Each program serves them at `/metrics` in Prometheus text form, beside the `process_` and `python_` metrics of its
+client library. Labels come from closed sets, never from what is received. The agent also sends its own as OTLP, under
+the names with dots. This page is written by `scripts/reference.py`.
 """
 
 
@@ -70,15 +80,15 @@ def _rule(node: dict[str, Any]) -> str:
     if "enum" in node:
         return "one of " + ", ".join(str(value) for value in node["enum"])
     if "$ref" in node:
-        return node["$ref"].rpartition("/")[2]
+        return str(node["$ref"]).rpartition("/")[2]
     words = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
     bounds = [f"{sign} {node[word]}" for word, sign in words.items() if word in node]
     return " ".join([str(node.get("type", "any")), *bounds])
 
 
-def page() -> str:
-    """Return the whole page."""
-    parts = [HEAD]
+def settings_page() -> str:
+    """Return the page of settings."""
+    parts = [SETTINGS_HEAD]
     for program, root in PROGRAMS.items():
         parts.append(f"\n## `configs/{program}.yaml`\n")
         if program != "prices":
@@ -91,16 +101,35 @@ def page() -> str:
     return "\n".join(parts) + "\n"
 
 
+def metrics_page() -> str:
+    """Return the page of self-metrics."""
+    registry = CollectorRegistry()
+    ApiMetrics(registry)
+    sources: dict[str, list[SelfMetrics | CollectorRegistry]] = {
+        "Agent": [SelfMetrics()],
+        "Collector": [CollectorMetrics().registry, registry],
+    }
+    parts = [METRICS_HEAD]
+    for program, collectors in sources.items():
+        parts.append(f"\n## {program}\n\n| Metric | Kind | What it says |\n| --- | --- | --- |")
+        families = {family.name: family for source in collectors for family in source.collect()}
+        for name in sorted(name for name in families if name.startswith("pyrometer_")):
+            suffix = "_total" if families[name].type == "counter" else ""
+            parts.append(f"| `{name}{suffix}` | {families[name].type} | {families[name].documentation} |")
+    return "\n".join(parts) + "\n"
+
+
 def main() -> int:
-    """Write the page, or say whether it is as it should be."""
-    text = page()
-    if "--check" in sys.argv[1:]:
-        if PAGE.read_text(encoding="utf-8") == text:
-            return 0
-        sys.stderr.write(f"{PAGE} is behind the code; run: python scripts/settings_reference.py\n")
-        return 1
-    PAGE.write_text(text, encoding="utf-8")
-    return 0
+    """Write the pages, or say whether they are as they should be."""
+    behind = False
+    for name, text in {"settings.md": settings_page(), "self-metrics.md": metrics_page()}.items():
+        path = PAGES / name
+        if "--check" not in sys.argv[1:]:
+            path.write_text(text, encoding="utf-8")
+        elif not path.is_file() or path.read_text(encoding="utf-8") != text:
+            sys.stderr.write(f"{path} is behind the code; run: python scripts/reference.py\n")
+            behind = True
+    return int(behind)
 
 
 if __name__ == "__main__":
