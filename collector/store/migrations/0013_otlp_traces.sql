@@ -101,7 +101,7 @@ SELECT
     transform(span.kind, [1, 2, 3, 4, 5], ['internal', 'server', 'client', 'producer', 'consumer'], 'unspecified') AS kind,
     fromUnixTimestamp64Nano(toInt64(span.start_time_unix_nano), 'UTC') AS ts,
     if(span.end_time_unix_nano > span.start_time_unix_nano,
-        least(span.end_time_unix_nano - span.start_time_unix_nano, 2592000000000000), 0) AS duration_ns,
+        least(toUInt64(span.end_time_unix_nano - span.start_time_unix_nano), 2592000000000000), 0) AS duration_ns,
     transform(span.status.code, [1, 2], ['ok', 'error'], 'unset') AS status,
     lower(hex(span.trace_id)) AS trace_id,
     lower(hex(span.span_id)) AS span_id,
