@@ -35,8 +35,16 @@ def compare(context: Context, query: CompareQuery) -> CompareAnswer:
     jury.judge()
     for operation in operations:
         operation.verdict = worst([change.verdict for change in _changes(operation)])
-    functions.sort(key=lambda row: _rank(worst([row.self_cpu.verdict, row.total_cpu.verdict]), row.price_per_month))
-    operations.sort(key=lambda row: _rank(row.verdict, row.price_per_month))
+    # A function that changed itself comes before those that only call it.
+    functions.sort(
+        key=lambda row: (
+            _order(row.self_cpu.verdict),
+            _order(row.total_cpu.verdict),
+            -abs(row.price_per_month),
+            -abs(row.total_cpu.absolute),
+        )
+    )
+    operations.sort(key=lambda row: (_order(row.verdict), -abs(row.price_per_month)))
     selection = data.cpu_selection if data.costs else data.latency_selection
     return CompareAnswer(
         range=span.answer(),
@@ -131,6 +139,5 @@ def _changes(row: OperationChange) -> list[Change]:
     return [row.mean_ms, row.p50_ms, row.p95_ms, row.p99_ms, row.error_rate]
 
 
-def _rank(verdict: Verdict, price: float) -> tuple[int, float]:
-    order = {"regression": 0, "improvement": 1}
-    return order.get(verdict, 2), -abs(price)
+def _order(verdict: Verdict) -> int:
+    return {"regression": 0, "improvement": 1}.get(verdict, 2)

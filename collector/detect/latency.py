@@ -53,7 +53,10 @@ def compare_operation(
         enough = least >= needed[statistic]
         change = _change(found, row, scale=1.0 if statistic == "error_rate" else NS_PER_MS, enough=enough)
         if enough:
-            jury.test(change, absolute_min=settings.error_rate_change_min if statistic == "error_rate" else 0.0)
+            is_rate = statistic == "error_rate"
+            jury.test(
+                change, absolute_min=settings.error_rate_change_min if is_rate else settings.latency_change_min_ms
+            )
         changes[statistic] = change
     return OperationChanges(
         changes=changes, baseline_requests=int(baseline.total), candidate_requests=int(candidate.total)

@@ -17,6 +17,7 @@ class CompareSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True, k
         false_discovery_rate: Expected share of wrong findings among the findings of one answer.
         effect_min: A smaller relative change is no finding, however certain it is.
         error_rate_change_min: The same for error rates, in points of the rate (0.001 is one request in 1,000).
+        latency_change_min_ms: The same for latencies, in milliseconds.
         buckets_min: Fewer time buckets of a release than this are not enough data.
         samples_min: Fewer samples of a function, both releases together, are not enough data.
         requests_min: Per release, for the mean and the median of an operation, and for CPU per request.
@@ -31,6 +32,7 @@ class CompareSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True, k
     false_discovery_rate: Share = 0.05
     effect_min: Annotated[float, Meta(ge=0)] = 0.02
     error_rate_change_min: Annotated[float, Meta(ge=0)] = 0.001
+    latency_change_min_ms: Annotated[float, Meta(ge=0)] = 0.1
     buckets_min: Annotated[int, Meta(ge=3)] = 6
     samples_min: Annotated[int, Meta(ge=1)] = 20
     requests_min: Annotated[int, Meta(ge=1)] = 30
