@@ -100,7 +100,7 @@ class LogSettings(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True)
     bytes_max: Bytes = 1024 * _MIB
     segment_bytes_max: Bytes = 16 * _MIB
     segment_rows_max: Count = 50_000
-    segment_age_max_s: Seconds = 1.0
+    segment_age_max_s: Seconds = 5.0
     attempts_max: Annotated[int, Meta(ge=1, le=100)] = 3
     rejected_files_max: Annotated[int, Meta(ge=0, le=100_000)] = 100
 

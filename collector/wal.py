@@ -33,7 +33,7 @@ class LogLimits:
     bytes_max: int = 1024**3
     segment_bytes_max: int = 16 * 1024**2
     segment_rows_max: int = 50_000
-    segment_age_max_s: float = 1.0
+    segment_age_max_s: float = 5.0
 
 
 @dataclass(slots=True)
