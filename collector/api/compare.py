@@ -35,15 +35,8 @@ def compare(context: Context, query: CompareQuery) -> CompareAnswer:
     jury.judge()
     for operation in operations:
         operation.verdict = worst([change.verdict for change in _changes(operation)])
-    # A function that changed itself comes before those that only call it.
-    functions.sort(
-        key=lambda row: (
-            _order(row.self_cpu.verdict),
-            _order(row.total_cpu.verdict),
-            -abs(row.price_per_month),
-            -abs(row.total_cpu.absolute),
-        )
-    )
+    # By own time: what only calls a function that changed has no price of its own and stands further down.
+    functions.sort(key=lambda row: (_order(row.self_cpu.verdict), -abs(row.price_per_month)))
     operations.sort(key=lambda row: (_order(row.verdict), -abs(row.price_per_month)))
     selection = data.cpu_selection if data.costs else data.latency_selection
     return CompareAnswer(

@@ -1,5 +1,6 @@
 """The overview as plain data: a table, headline numbers, a chart."""
 
+from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 import pandas as pd
@@ -77,8 +78,14 @@ def releases_in_words(row: ServiceRow) -> str:
 
 
 def latency_frame(answer: LatencyAnswer) -> pd.DataFrame:
-    """Return the latency series with columns time, p50, p95, p99 (milliseconds), requests per second and errors."""
+    """
+    Return the latency series with columns time, p50, p95, p99 (milliseconds), requests/s and errors/s.
+
+    The step that still goes on is left out once there is another: it would show traffic that has not come yet as lost.
+    """
     points = answer.series
+    if len(points) > 1 and _ends_after(points[-1].time, answer.step_s, answer.range.end):
+        points = points[:-1]
     return pd.DataFrame(
         {
             "time": [point.time for point in points],
@@ -89,6 +96,10 @@ def latency_frame(answer: LatencyAnswer) -> pd.DataFrame:
             "errors/s": [point.errors / max(answer.step_s, 1) for point in points],
         }
     )
+
+
+def _ends_after(time: str, step_s: int, end: str) -> bool:
+    return datetime.fromisoformat(time) + timedelta(seconds=step_s) > datetime.fromisoformat(end)
 
 
 def latency_chart(frame: pd.DataFrame) -> dict[str, Any]:

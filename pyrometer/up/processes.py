@@ -91,6 +91,8 @@ def guarded(mark: str) -> Iterator[int]:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
+        # So that an agent on this host knows what it is.
+        env=os.environ | {"OTEL_SERVICE_NAME": "pyrometer-up"},
     )
     try:
         yield process.pid

@@ -40,6 +40,7 @@ from dashboard.views.text import (
     signed_percent,
     visible,
 )
+from pyrometer.api import TimeRange
 
 
 def test_visible_escapes_what_cannot_be_seen():
@@ -125,6 +126,18 @@ def test_releases_are_counted_beyond_a_few():
     """A service with many releases names the newest and counts the rest."""
     assert "9, 8, 7 and 2 more" == overview.releases_in_words(a_service(versions=["9", "8", "7", "6", "5"]))
     assert "0" not in overview.releases_in_words(a_service(versions=[""]))
+
+
+def test_latency_frame_leaves_out_the_step_that_still_goes_on():
+    """The last step reaches past the end of the range: its requests have not all come yet."""
+    answer = latency_answer(a_point(9), a_point(10), a_point(11))
+    assert [9, 10, 11] == [minute_of(time) for time in overview.latency_frame(answer)["time"]]
+    answer.range = TimeRange(start="2026-11-22T10:00:00Z", end="2026-11-22T10:11:30Z")
+    assert [9, 10] == [minute_of(time) for time in overview.latency_frame(answer)["time"]]
+
+
+def minute_of(time):
+    return int(time[14:16])
 
 
 def test_latency_frame_turns_counts_into_rates():
