@@ -125,12 +125,20 @@ class Flusher:
         while not self._stopping.is_set():
             segment = self._wal.next_segment(_WAIT_S)
             if segment is not None:
-                self._flush(segment)
+                self._flush_if_readable(segment)
             elif self._wal.is_closed():
                 return
 
-    def _flush(self, segment: Segment) -> None:
-        records = segment.records()
+    def _flush_if_readable(self, segment: Segment) -> None:
+        try:
+            records = segment.records()
+        except OSError as error:
+            _log.warning("segment %s cannot be read: %s", segment.path, error.strerror)
+            self._stopping.wait(_BACKOFF_S_MAX)
+            return
+        self._flush(segment, records)
+
+    def _flush(self, segment: Segment, records: list[Record]) -> None:
         started = time.monotonic()
         if not self._insert_whole(segment, records) and not self._insert_halves(segment, records, 0):
             return  # stopping; the segment stays for the next start
@@ -167,15 +175,19 @@ class Flusher:
         while True:
             try:
                 self._writer.write(records, token=token)
-            except UnreachableStoreError as error:
+            except (UnreachableStoreError, MemoryError) as error:
                 self._metrics.insert_failures.labels(self.signal).inc()
                 if self._stopping.is_set():
                     return error
                 _log.warning("%s wait in the log: %s; next try in %.1f s", self.signal, error, backoff_s)
                 self._stopping.wait(backoff_s)
                 backoff_s = min(backoff_s * 2, _BACKOFF_S_MAX)
-            except (StoreError, DecodeError) as error:
+            except Exception as error:  # noqa: BLE001 (see below)
+                # A defect of ours that one request brings to light must not stop the others: it is refused like those
+                # the database refuses, and kept.
                 self._metrics.insert_failures.labels(self.signal).inc()
+                if not isinstance(error, (StoreError, DecodeError)):
+                    _log.warning("a segment of %s cannot be written", self.signal, exc_info=error)
                 return error
             else:
                 self._metrics.insert_requests.labels(self.signal).inc(len(records))

@@ -23,18 +23,23 @@ SERVER_VERSION_MIN = (25, 9)
 # Source: ClickHouse, src/Common/ErrorCodes.cpp. The engine cannot work now; the content is not at fault.
 _CODES_OF_THE_MOMENT = frozenset(
     {
+        16,  # NO_SUCH_COLUMN_IN_TABLE
         60,  # UNKNOWN_TABLE: the database is not ours, or not migrated
         81,  # UNKNOWN_DATABASE
         164,  # READONLY
+        192,  # UNKNOWN_USER
+        193,  # WRONG_PASSWORD
         202,  # TOO_MANY_SIMULTANEOUS_QUERIES
         209,  # SOCKET_TIMEOUT
         210,  # NETWORK_ERROR
+        218,  # TABLE_IS_DROPPED
         236,  # ABORTED
         241,  # MEMORY_LIMIT_EXCEEDED
         242,  # TABLE_IS_READ_ONLY
         243,  # NOT_ENOUGH_SPACE
         252,  # TOO_MANY_PARTS
         279,  # ALL_CONNECTION_TRIES_FAILED
+        394,  # QUERY_WAS_CANCELLED
         425,  # SYSTEM_ERROR
         439,  # CANNOT_SCHEDULE_TASK
         497,  # ACCESS_DENIED

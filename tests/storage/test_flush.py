@@ -125,6 +125,28 @@ def test_segments_wait_while_the_database_is_away(store, tmp_path):
     assert pipeline.counted("quarantined") == 0
 
 
+class BreaksOn:
+    """A writer with a defect that one request brings to light."""
+
+    def __init__(self, writer, body):
+        self.writer, self.body = writer, body
+
+    def write(self, records, *, token):
+        if any(record.payload == self.body for record in records):
+            raise KeyError("a defect")
+        self.writer.write(records, token=token)
+
+
+def test_a_defect_of_ours_stops_one_request_and_no_other(store, tmp_path):
+    """Whatever a request makes the writer raise, it is put aside, and the thread goes on with the rest."""
+    broken = spans_body("broken")
+    pipeline = Pipeline(tmp_path, BreaksOn(OtlpWriter(store, "traces"), broken), "traces", CollectorMetrics())
+    pipeline.flush(spans_body("a"), broken, spans_body("b"))
+    assert operations(store) == ["a", "b"]
+    assert pipeline.counted("quarantined") == 1
+    assert [broken] == [path.read_bytes() for path in pipeline.rejected_dir.iterdir()]
+
+
 def test_stopping_leaves_what_waits_for_the_next_start(store, tmp_path):
     """A flusher that is stopped while the database is away ends soon, and a later one inserts the segment."""
     away = AwayFor(OtlpWriter(store, "traces"), away=10**9, lost=0)
