@@ -1,5 +1,5 @@
 """
-Write docs/reference/settings.md and self-metrics.md from the code, so that they cannot lag behind it.
+Write settings.md, self-metrics.md and commands.md of docs/reference from the code, so that they cannot lag behind it.
 
     python scripts/reference.py           writes the pages
     python scripts/reference.py --check   exits 1 when a page on disk differs
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import click
 import msgspec
 from prometheus_client import CollectorRegistry
 
@@ -21,6 +22,7 @@ from collector.cost import Prices
 from collector.metrics import CollectorMetrics
 from collector.settings import CollectorSettings
 from dashboard.settings import DashboardSettings
+from pyrometer.cli import root
 
 PAGES: Final = Path(__file__).resolve().parent.parent / "docs" / "reference"
 PROGRAMS: Final[dict[str, type[msgspec.Struct]]] = {
@@ -34,6 +36,16 @@ SETTINGS_HEAD: Final = """# Settings
 Defaults < YAML file (`--config`) < environment < flags. An unknown key is an error that names the nearest known one.
 This page is written by `scripts/reference.py`; `configs/` holds the same settings as commented files.
 """
+COMMANDS_HEAD: Final = """# Commands
+
+The help of every command, as `--help` prints it. This page is written by `scripts/reference.py`.
+"""
+# The width and the flags of the help must not depend on the terminal that this runs in.
+HELP_CONTEXT: Final[dict[str, Any]] = {
+    "terminal_width": 100,
+    "max_content_width": 100,
+    "help_option_names": ["-h", "--help"],
+}
 METRICS_HEAD: Final = """# Metrics of Pyrometer itself
 
 Each program serves them at `/metrics` in Prometheus text form, beside the `process_` and `python_` metrics of its
@@ -89,12 +101,12 @@ def _rule(node: dict[str, Any]) -> str:
 def settings_page() -> str:
     """Return the page of settings."""
     parts = [SETTINGS_HEAD]
-    for program, root in PROGRAMS.items():
+    for program, settings_type in PROGRAMS.items():
         parts.append(f"\n## `configs/{program}.yaml`\n")
         if program != "prices":
             parts.append(f"Environment: `PYROMETER_{program.upper()}_` and the key in capitals, `__` for each dot.\n")
         parts.append("| Key | Type and rule | Default |\n| --- | --- | --- |")
-        for setting in settings_of(root):
+        for setting in settings_of(settings_type):
             default = msgspec.json.encode(setting.default).decode().replace("|", "\\|")
             rule = setting.rule.replace("|", "\\|")
             parts.append(f"| `{setting.key}` | {rule} | `{default}` |")
@@ -119,10 +131,25 @@ def metrics_page() -> str:
     return "\n".join(parts) + "\n"
 
 
+def commands_page() -> str:
+    """Return the page with the help of every command."""
+    return "\n".join([COMMANDS_HEAD, *_help_of(root, click.Context(root, info_name="pyrometer", **HELP_CONTEXT))])
+
+
+def _help_of(command: click.Command, context: click.Context) -> Iterator[str]:
+    yield f"## `{context.command_path}`\n\n```text\n{command.get_help(context)}\n```\n"
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            inner = command.get_command(context, name)
+            if inner is not None and not inner.hidden:
+                yield from _help_of(inner, click.Context(inner, info_name=name, parent=context, **HELP_CONTEXT))
+
+
 def main() -> int:
     """Write the pages, or say whether they are as they should be."""
     behind = False
-    for name, text in {"settings.md": settings_page(), "self-metrics.md": metrics_page()}.items():
+    pages = {"settings.md": settings_page(), "self-metrics.md": metrics_page(), "commands.md": commands_page()}
+    for name, text in pages.items():
         path = PAGES / name
         if "--check" not in sys.argv[1:]:
             path.write_text(text, encoding="utf-8")

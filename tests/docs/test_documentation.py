@@ -29,7 +29,7 @@ def tracked_files():
 
 
 def test_reference_pages_match_the_code():
-    """Every setting, with its default, and every metric of every program is on its reference page."""
+    """Every setting with its default, every metric and every flag of every command is on its reference page."""
     result = subprocess.run(
         [sys.executable, "scripts/reference.py", "--check"],
         cwd=ROOT, capture_output=True, text=True, check=False, timeout=60,
