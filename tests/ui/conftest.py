@@ -22,11 +22,11 @@ BROWSER_FLAGS = [
 BASE_PATH_PROBES = ("/_stcore/health", "/_stcore/host-config")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     path = shutil.which("chromium")
     if path is None:
-        pytest.skip("needs chromium: apt-get install chromium")
+        pytest.fail("needs chromium: apt-get install chromium")
     expect.set_options(timeout=30_000)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=BROWSER_FLAGS)

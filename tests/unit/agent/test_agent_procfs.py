@@ -129,10 +129,10 @@ def test_thread_clocks_show_which_thread_ran():
     for thread in threads:
         thread.start()
     try:
-        before = read_thread_clocks(os.getpid(), 100)
-        while clock_deltas(before, read_thread_clocks(os.getpid(), 100)).get(ids.get("busy"), 0) < 50_000_000:
+        before = read_thread_clocks(os.getpid(), 4096)
+        while clock_deltas(before, read_thread_clocks(os.getpid(), 4096)).get(ids.get("busy"), 0) < 50_000_000:
             pass
-        used = clock_deltas(before, read_thread_clocks(os.getpid(), 100))
+        used = clock_deltas(before, read_thread_clocks(os.getpid(), 4096))
     finally:
         stop.set()
         for thread in threads:
