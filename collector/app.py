@@ -44,13 +44,14 @@ def run(settings: CollectorSettings) -> None:
     Raises:
         PyrometerError: If it cannot start: a setting, the port, the data directory, the database.
     """
-    host, port = settings.http.host_and_port()
+    address, api_address = settings.http.host_and_port(), settings.http.api_host_and_port()
     prices = load_prices(Path(settings.prices) if settings.prices else None)
     keep_freed_memory()
     data_dir = data_directory(settings)
     with contextlib.ExitStack() as stack:
         stack.enter_context(locked_directory(data_dir))
-        listener = stack.enter_context(bind(host, port))
+        listener = stack.enter_context(bind(*address))
+        api_listener = stack.enter_context(bind(*api_address)) if api_address else None
         store = stack.enter_context(contextlib.closing(open_store(settings, data_dir)))
         if done := migrate(store):
             _log.info("applied %d migrations, the last is %s", len(done), done[-1])
@@ -61,9 +62,13 @@ def run(settings: CollectorSettings) -> None:
         receiver = OtlpReceiver(logs, metrics=metrics, executor=executor, limits=settings.http.limits())
         health = Health(_checks(store, logs, flushers), metrics, executor)
         readers = stack.enter_context(ThreadPoolExecutor(settings.api.threads, thread_name_prefix="api"))
-        router = Router(receiver, health, Api(store, prices, settings.api, readers, registry=metrics.registry))
+        api = Api(store, prices, settings.api, readers, registry=metrics.registry)
+        applications = [(Router(receiver, health, receiver if api_listener else api), listener)]
+        if api_listener:
+            applications.append((Router(api, health, api), api_listener))
+            _log.info("query API on http://%s", settings.http.api_address)
         _log.info("collector on http://%s, data in %s", settings.http.address, data_dir)
-        serve(router, listener, connections_max=settings.http.connections_max)
+        serve(applications, connections_max=settings.http.connections_max)
 
 
 def open_store(settings: CollectorSettings, data_dir: Path) -> Store:

@@ -6,7 +6,7 @@ import errno
 import logging
 import signal
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 import uvicorn
@@ -46,7 +46,11 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 class Router:
-    """Hands OTLP to the receivers, health paths to Health, and everything else to the query API."""
+    """
+    Hands OTLP paths to the receivers, health paths to Health, and everything else to the query API.
+
+    A listener that serves only one of the two gives it both places, so that it answers what it does not know.
+    """
 
     def __init__(self, receiver: Application, health_app: Application, api: Application) -> None:
         self._receiver = receiver
@@ -74,13 +78,27 @@ class _Server(uvicorn.Server):
         yield
 
 
-def serve(application: Application, listener: socket.socket, *, connections_max: int) -> None:
-    """Serve until SIGTERM or SIGINT, then end the requests that run."""
-    asyncio.run(_serve(application, listener, connections_max))
+def serve(applications: Sequence[tuple[Application, socket.socket]], *, connections_max: int) -> None:
+    """Serve each application on its listener until SIGTERM or SIGINT, then end the requests that run."""
+    asyncio.run(_serve(applications, connections_max))
 
 
-async def _serve(application: Application, listener: socket.socket, connections_max: int) -> None:
-    server = _Server(
+async def _serve(applications: Sequence[tuple[Application, socket.socket]], connections_max: int) -> None:
+    servers = [(_server(application, connections_max), listener) for application, listener in applications]
+
+    def stop(number: signal.Signals) -> None:
+        _log.info("%s: stopping", number.name)
+        for server, _ in servers:
+            server.should_exit = True
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop, number)
+    await asyncio.gather(*(server.serve(sockets=[listener]) for server, listener in servers))
+
+
+def _server(application: Application, connections_max: int) -> _Server:
+    return _Server(
         uvicorn.Config(
             application,
             http="h11",
@@ -95,12 +113,3 @@ async def _serve(application: Application, listener: socket.socket, connections_
             timeout_keep_alive=30,
         )
     )
-
-    def stop(number: signal.Signals) -> None:
-        _log.info("%s: stopping", number.name)
-        server.should_exit = True
-
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop, number)
-    await server.serve(sockets=[listener])

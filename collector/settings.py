@@ -23,9 +23,10 @@ Seconds = Annotated[float, Meta(ge=0.01, le=3600)]
 
 
 class HttpSettings(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """The listener for OTLP, the query API, health and metrics."""
+    """The listener for OTLP, health and metrics, and for the query API unless that has one of its own."""
 
     address: str = "127.0.0.1:4318"
+    api_address: str = ""
     insecure_listen: bool = False
     connections_max: Count = 512
     body_bytes_max: Annotated[int, Meta(ge=1024, le=1024**3)] = 64 * _MIB
@@ -34,19 +35,26 @@ class HttpSettings(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True
 
     def host_and_port(self) -> tuple[str, int]:
         """
-        Return where to listen.
+        Return where to listen for OTLP.
 
         Raises:
             ConfigError: If the address is not HOST:PORT, or would serve the network without ``insecure_listen``.
         """
-        host, colon, port = self.address.rpartition(":")
+        return self._parse("http.address", self.address)
+
+    def api_host_and_port(self) -> tuple[str, int] | None:
+        """Return where to listen for the query API alone, None where it shares the listener; raises likewise."""
+        return self._parse("http.api_address", self.api_address) if self.api_address else None
+
+    def _parse(self, key: str, address: str) -> tuple[str, int]:
+        host, colon, port = address.rpartition(":")
         host = host.removeprefix("[").removesuffix("]")
         if not colon or not host or not (port.isascii() and port.isdigit()) or int(port) > _PORT_MAX:
-            raise ConfigError(f"http.address = {self.address!r}: must be HOST:PORT, such as 127.0.0.1:4318")
+            raise ConfigError(f"{key} = {address!r}: must be HOST:PORT, such as 127.0.0.1:4318")
         if not self.insecure_listen and not _is_loopback(host):
             raise ConfigError(
-                f"http.address = {self.address!r}: is not a loopback address, and whoever reaches it may read and "
-                "write everything; set http.insecure_listen: true to allow that"
+                f"{key} = {address!r}: is not a loopback address, and whoever reaches it may read and write "
+                "everything; set http.insecure_listen: true to allow that"
             )
         return host, int(port)
 

@@ -13,7 +13,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from pyrometer.formats.otlp import profiles_to_otlp
 from pyrometer.values import Frame, Profile, Sample
-from tests.contract.collector_process import free_port, running_collector, select
+from tests.contract.collector_process import CollectorProcess, free_port, running_collector, select
 
 KILLS = 3
 SENDERS = 4
@@ -60,6 +60,19 @@ def test_a_taken_port_is_named(tmp_path):
     assert done.returncode == 2
     assert f"port {address.split(':')[1]}" in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_the_query_api_may_have_a_listener_of_its_own(tmp_path):
+    """With an address of its own, the API answers there and not beside OTLP; OTLP is not taken there."""
+    api_port = free_port()
+    with running_collector(tmp_path, PYROMETER_COLLECTOR_HTTP__API_ADDRESS=f"127.0.0.1:{api_port}") as collector:
+        beside = CollectorProcess(collector.process, f"http://127.0.0.1:{api_port}", tmp_path, collector.log_path)
+        assert beside.request("GET", "/api/v1/services").status == 200
+        assert beside.request("GET", "/readyz").status == 200
+        assert collector.request("GET", "/api/v1/services").status == 404
+        assert collector.post("/v1/traces", b"").status == 200
+        assert beside.post("/v1/traces", b"").status == 404
+        assert collector.stop() == 0
 
 
 @pytest.mark.parametrize(
