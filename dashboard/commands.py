@@ -1,6 +1,7 @@
 """``pyrometer dashboard``: checks the settings, then becomes the page server."""
 
 import errno
+import importlib.util
 import os
 import socket
 import sys
@@ -36,6 +37,8 @@ def run(collector: str | None, address: str | None, config_path: Path | None) ->
         environment=os.environ,
         flags={"collector": collector, "address": address},
     )
+    if importlib.util.find_spec("streamlit") is None:
+        raise ModuleNotFoundError("streamlit is not installed", name="streamlit")
     host, port = split_address(settings.address)
     check_free(host, port)
     arguments = server_arguments(host, port)

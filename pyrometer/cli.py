@@ -33,11 +33,8 @@ class LazyGroup(click.Group):
         """Load a command, or None where there is none of that name."""
         if cmd_name not in COMMANDS:
             return None
-        module_name, extra, summary = COMMANDS[cmd_name]
-        try:
-            command = importlib.import_module(module_name).command
-        except ModuleNotFoundError as error:
-            return _missing(cmd_name, str(error.name), extra, summary)
+        module_name = COMMANDS[cmd_name][0]
+        command = importlib.import_module(module_name).command
         if not isinstance(command, click.Command):
             raise TypeError(f"{module_name}.command is not a command")
         return command
@@ -48,23 +45,6 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, summary) for name, (_, _, summary) in COMMANDS.items()])
         with formatter.section("Exit codes"):
             formatter.write_dl([(str(code), meaning) for code, meaning in EXIT_CODES.items()])
-
-
-def _missing(name: str, module: str, extra: str, summary: str) -> click.Command:
-    @click.pass_context
-    def explain(ctx: click.Context) -> None:
-        click.echo(
-            f"pyrometer {name}: the module {module} is not installed; run: pip install 'pyrometer[{extra}]'",
-            err=True,
-        )
-        ctx.exit(2)
-
-    return click.Command(
-        name,
-        callback=explain,
-        help=summary,
-        context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
-    )
 
 
 @click.group(
@@ -91,7 +71,19 @@ def main(arguments: list[str] | None = None) -> None:
     except PyrometerError as error:
         click.echo(f"pyrometer: {error}", err=True)
         code = error.exit_code
+    except ModuleNotFoundError as error:
+        code = _explain_missing(error, sys.argv[1:] if arguments is None else arguments)
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output has gone; Python would complain once more at exit
         code = 1
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _explain_missing(error: ModuleNotFoundError, arguments: list[str]) -> int:
+    """Say which extra brings a library that is not installed; a module of ours that is missing is a defect."""
+    missing = str(error.name)
+    if missing.partition(".")[0] in {"agent", "collector", "dashboard", "pyrometer"}:
+        raise error
+    extra = next((COMMANDS[argument][1] for argument in arguments if argument in COMMANDS), "all")
+    click.echo(f"pyrometer: the module {missing} is not installed; run: pip install 'pyrometer[{extra}]'", err=True)
+    return 2

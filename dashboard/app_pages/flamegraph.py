@@ -26,7 +26,7 @@ if not services.services:
     states.no_services()
     st.stop()
 
-choice, release, against = st.columns([3, 2, 2], vertical_alignment="bottom")
+choice, release, against, find = st.columns([3, 2, 2, 3], vertical_alignment="bottom")
 with choice:
     service = pick_service(services)
 releases = releases_of(services, service)
@@ -35,13 +35,14 @@ with release:
 with against:
     baseline = pick_release("Compare with", releases, key="compare", none=NO_COMPARISON)
 
-graph = st.container()
-heading, find, onward = st.columns([3, 4, 2], vertical_alignment="center")
-heading.subheader("Functions")
 search = find.text_input(
-    "Search in functions and graph", key="search", bind="query-params", type="search", max_chars=_SEARCH_CHARS_MAX,
-    placeholder="Search functions here and in the graph", live=True, label_visibility="collapsed",
+    "Search", key="search", bind="query-params", type="search", max_chars=_SEARCH_CHARS_MAX,
+    placeholder="Functions and files", live=True,
 ) or ""  # fmt: skip
+
+graph = st.container()
+heading, onward = st.columns([7, 2], vertical_alignment="center")
+heading.subheader("Functions")
 if len(releases) > 1:
     onward.page_link(
         REGRESSIONS,
@@ -66,6 +67,7 @@ with graph:
         key="flamegraph",
         height_px=_GRAPH_HEIGHT_PX,
         search=search,
+        search_box=False,
         price_per_unit_month=view.price_per_nanosecond(functions),
         currency=functions.currency,
     )
