@@ -67,7 +67,7 @@ def test_overview_leads_to_a_flame_graph_that_zooms_and_searches(shop, open_brow
     expect(page.get_by_role("combobox", name="Release")).to_have_value("All releases")
     window.shoot("flamegraph-zoomed")
 
-    search = page.get_by_placeholder("Functions and files")
+    search = page.get_by_placeholder("Functions and files", exact=True)
     search.fill("price_basket")
     expect(graph).to_have_attribute("data-matches", "1")
     page.wait_for_url(re.compile("search=price_basket"))
