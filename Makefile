@@ -16,7 +16,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 SAY := @printf '==> %s\n'
 FLAMEGRAPH := pyrometer/flamegraph
-TEST_PACKAGES := chromium=chromium node=nodejs npm=npm
+# libatomic: for the Node.js inside the Python package that drives the browser.
+TEST_PACKAGES := chromium=chromium node=nodejs npm=npm libatomic.so.1=libatomic1
 
 .PHONY: help run test lint check-flamegraph soak constraints clean
 

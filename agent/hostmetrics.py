@@ -133,7 +133,11 @@ class HostReader:
         return ((name, counters[name]) for name in self._limited(names))
 
     def _filesystems(self) -> Iterator[tuple[dict[str, str], Any]]:
-        mounts = {part.device: part for part in reversed(psutil.disk_partitions(all=False))}
+        partitions = psutil.disk_partitions(all=False)
+        if not any(part.mountpoint == "/" for part in partitions):
+            # In a container the root lies on an overlay, which psutil does not count as a physical device.
+            partitions += [part for part in psutil.disk_partitions(all=True) if part.mountpoint == "/"]
+        mounts = {part.device: part for part in reversed(partitions)}
         for device in self._limited(mounts):
             part = mounts[device]
             try:

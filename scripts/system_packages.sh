@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Install system packages that are missing: system_packages.sh [--always PACKAGE]... [COMMAND=PACKAGE]...
-# A package is missing where its command is not on the PATH. As root on a system with apt it is installed; otherwise
+# A package is missing where its command is not on the PATH; a name with .so in it is a library, looked for as such. As root on a system with apt it is installed; otherwise
 # this says exactly what to run, and fails.
 set -euo pipefail
 
@@ -11,6 +11,7 @@ while [ $# -gt 0 ]; do
             missing+=("$2")
             shift
             ;;
+        *.so*=*) /sbin/ldconfig -p | grep -qF "${1%%=*}" || missing+=("${1#*=}") ;;
         *) command -v "${1%%=*}" >/dev/null || missing+=("${1#*=}") ;;
     esac
     shift
