@@ -53,7 +53,9 @@ def test_other_programs_say_what_to_install(environment, program):
 def test_it_records_a_page(environment, tmp_path):
     """The ad-hoc command works, its self-contained page included."""
     page = tmp_path / "out.html"
-    result = run(environment, "pyrometer", "record", "-d", "2", "-o", str(page), "--", "python", "-c", BURN)
+    result = run(
+        environment, "pyrometer", "record", "-d", "2", "-o", str(page), "--", str(environment / "python"), "-c", BURN
+    )
     assert 0 == result.returncode, result.stderr
     assert "burn" in page.read_text()
 
