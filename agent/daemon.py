@@ -22,7 +22,7 @@ from agent.reader.pyspy import PySpyEngine
 from agent.rights import missing_rights
 from agent.sampling import SamplingLoop
 from agent.selfmetrics import SelfMetrics, build_registry
-from agent.settings import AgentSettings, parse_address
+from agent.settings import AgentSettings
 from agent.targets import Scanner
 from pyrometer import __version__
 
@@ -57,7 +57,7 @@ def run_agent(settings: AgentSettings, environment: Mapping[str, str]) -> int:
         ProfileExport(sender, batch_bytes_max=settings.export.batch_bytes_max).deliver,
         metrics,
     )
-    address, port = parse_address(settings.http.address, key="http.address")
+    address, port = settings.http.host_and_port()
     with contextlib.ExitStack() as stack:
         http = AgentHttpServer(
             address,

@@ -7,10 +7,10 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from pyrometer.addresses import parse_listen_address
 from pyrometer.config import load_settings
 from pyrometer.errors import ConfigError
 
-_ADDRESS = r"^(\[[0-9A-Fa-f:.]+\]|[^:\s\[\]]+):[0-9]{1,5}$"
 _ENDPOINT = r"^https?://[^\s/?#]+(/[^\s?#]*)?$"
 
 Seconds = Annotated[float, msgspec.Meta(ge=0.1, le=3600.0)]
@@ -98,7 +98,17 @@ class ExportSettings(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 class HttpSettings(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """The agent's own small HTTP server."""
 
-    address: Annotated[str, msgspec.Meta(pattern=_ADDRESS)] = "127.0.0.1:7072"
+    address: str = "127.0.0.1:7072"
+    insecure_listen: bool = False
+
+    def host_and_port(self) -> tuple[str, int]:
+        """
+        Return where to listen.
+
+        Raises:
+            ConfigError: If the address is not HOST:PORT, or would serve the network without ``insecure_listen``.
+        """
+        return parse_listen_address(self.address, key="http.address", insecure=self.insecure_listen)
 
 
 class IdentitySettings(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -140,26 +150,13 @@ def load_agent_settings(
     for index, identity_rule in enumerate(settings.identity.rules):
         _check_match(identity_rule.match, f"identity.rules[{index}].match")
         _check_template(identity_rule, f"identity.rules[{index}]")
-    parse_address(settings.http.address, key="http.address")
+    settings.http.host_and_port()
     if settings.export.batch_bytes_max > settings.export.queue_bytes_max:
         raise ConfigError(
             f"settings: export.batch_bytes_max = {settings.export.batch_bytes_max}: "
             f"must not be more than export.queue_bytes_max = {settings.export.queue_bytes_max}"
         )
     return settings
-
-
-def parse_address(address: str, *, key: str) -> tuple[str, int]:
-    """
-    Return host and port of ``HOST:PORT`` or ``[IPV6]:PORT``; port 0 means any free one.
-
-    Raises:
-        ConfigError: If it is neither.
-    """
-    host, _, port = address.rpartition(":")
-    if not re.match(_ADDRESS, address) or int(port) > 65_535:  # noqa: PLR2004
-        raise ConfigError(f"{key} = {address!r}: must be HOST:PORT with a port from 0 to 65535, such as 127.0.0.1:7072")
-    return host.strip("[]"), int(port)
 
 
 def _check_match(match: Match, key: str) -> None:

@@ -1,6 +1,5 @@
 """The collector's settings. ``configs/collector.yaml`` shows them all with their defaults and says what they do."""
 
-import ipaddress
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,10 +11,10 @@ from collector.api.limits import ApiLimits
 from collector.receive.http import ReceiveLimits
 from collector.store.protocol import QueryLimits
 from collector.wal import LogLimits
+from pyrometer.addresses import parse_listen_address
 from pyrometer.errors import ConfigError
 
 _MIB = 1024**2
-_PORT_MAX = 65_535
 
 Bytes = Annotated[int, Meta(ge=_MIB, le=1024**4)]
 Count = Annotated[int, Meta(ge=1, le=1_000_000)]
@@ -47,16 +46,7 @@ class HttpSettings(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True
         return self._parse("http.api_address", self.api_address) if self.api_address else None
 
     def _parse(self, key: str, address: str) -> tuple[str, int]:
-        host, colon, port = address.rpartition(":")
-        host = host.removeprefix("[").removesuffix("]")
-        if not colon or not host or not (port.isascii() and port.isdigit()) or int(port) > _PORT_MAX:
-            raise ConfigError(f"{key} = {address!r}: must be HOST:PORT, such as 127.0.0.1:4318")
-        if not self.insecure_listen and not _is_loopback(host):
-            raise ConfigError(
-                f"{key} = {address!r}: is not a loopback address, and whoever reaches it may read and write "
-                "everything; set http.insecure_listen: true to allow that"
-            )
-        return host, int(port)
+        return parse_listen_address(address, key=key, insecure=self.insecure_listen)
 
     def limits(self) -> ReceiveLimits:
         """Return what one request, and all together, may take."""
@@ -143,12 +133,3 @@ def data_directory(settings: CollectorSettings, environment: Mapping[str, str] |
         return Path(state.split(":")[0])
     state_home = variables.get("XDG_STATE_HOME") or str(Path(variables.get("HOME", "~")).expanduser() / ".local/state")
     return Path(state_home) / "pyrometer"
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

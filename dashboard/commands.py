@@ -11,6 +11,7 @@ from typing import Final, NoReturn
 import click
 
 from dashboard.settings import PROGRAM, DashboardSettings, settings_to_environment
+from pyrometer.addresses import parse_listen_address
 from pyrometer.config import load_settings
 from pyrometer.errors import ConfigError
 
@@ -39,26 +40,13 @@ def run(collector: str | None, address: str | None, config_path: Path | None) ->
     )
     if importlib.util.find_spec("streamlit") is None:
         raise ModuleNotFoundError("streamlit is not installed", name="streamlit")
-    host, port = split_address(settings.address)
+    host, port = parse_listen_address(settings.address, key="address", insecure=settings.insecure_listen, port_min=1)
     check_free(host, port)
     arguments = server_arguments(host, port)
     click.echo(f"dashboard on http://{settings.address}, reading from {settings.collector}", err=True)
     os.execve(  # noqa: S606
         sys.executable, arguments, {**os.environ, **settings_to_environment(settings)}
     )
-
-
-def split_address(address: str) -> tuple[str, int]:
-    """
-    Return host and port of ``HOST:PORT`` or ``[IPV6]:PORT``.
-
-    Raises:
-        ConfigError: If it is neither.
-    """
-    host, colon, port = address.rpartition(":")
-    if not colon or not host or not port.isdecimal() or not 0 < int(port) < 65536:  # noqa: PLR2004
-        raise ConfigError(f"address = {address!r}: must be HOST:PORT with a port from 1 to 65535")
-    return host.removeprefix("[").removesuffix("]"), int(port)
 
 
 def check_free(host: str, port: int) -> None:

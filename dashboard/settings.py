@@ -22,6 +22,7 @@ class DashboardSettings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True
     Attributes:
         collector: Base address of the collector's query API.
         address: HOST:PORT the pages are served on.
+        insecure_listen: Allow an address that is not loopback; there is no login.
         timeout_s: How long the collector may take to answer, seconds.
         refresh_s: Time between two refreshes of the live parts, seconds.
         nodes_max: Boxes of a flame graph to ask for; the collector folds the rest into "(other)".
@@ -31,6 +32,7 @@ class DashboardSettings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True
 
     collector: Annotated[str, msgspec.Meta(pattern=r"^https?://[^/\s]+/?$")] = "http://127.0.0.1:4318"
     address: str = "127.0.0.1:8501"
+    insecure_listen: bool = False
     timeout_s: Annotated[float, msgspec.Meta(gt=0, le=300)] = 15.0
     refresh_s: Annotated[float, msgspec.Meta(ge=2, le=3600)] = 10.0
     nodes_max: Annotated[int, msgspec.Meta(ge=16, le=100_000)] = 8192

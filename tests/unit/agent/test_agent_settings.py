@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.settings import AgentSettings, load_agent_settings, parse_address
+from agent.settings import AgentSettings, load_agent_settings
 from pyrometer.config import shipped_config
 from pyrometer.errors import ConfigError
 
@@ -66,19 +66,3 @@ def test_a_wrong_setting_is_named_with_its_rule(text, words, tmp_path):
 
     assert [word for word in words if word not in str(error.value)] == []
     assert "\n" not in str(error.value)
-
-
-@pytest.mark.parametrize(
-    ("address", "expected"),
-    [("127.0.0.1:7072", ("127.0.0.1", 7072)), ("[::1]:0", ("::1", 0)), ("localhost:65535", ("localhost", 65535))],
-)
-def test_addresses_are_split(address, expected):
-    """Host and port, IPv6 in brackets."""
-    assert parse_address(address, key="http.address") == expected
-
-
-@pytest.mark.parametrize("address", ["", "7072", ":7072", "127.0.0.1:", "127.0.0.1:65536", "::1:80", "a b:1x"])
-def test_a_wrong_address_is_refused(address):
-    """What is no HOST:PORT is a usage error that names the key."""
-    with pytest.raises(ConfigError, match=r"http\.address"):
-        parse_address(address, key="http.address")

@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from collector.settings import CollectorSettings, HttpSettings, StoreSettings, data_directory
+from collector.settings import CollectorSettings, StoreSettings, data_directory
 from collector.store.protocol import SERVER_VERSION_MIN
 from collector.store.server import ServerAddress, check_version
 from pyrometer.config import load_settings, shipped_config
@@ -23,30 +23,6 @@ def test_the_shipped_file_shows_every_setting_with_its_default():
         inner = getattr(group.type, "__struct_fields__", (group.name,))
         for name in (group.name, *inner):
             assert f"{name}:" in text, name
-
-
-@pytest.mark.parametrize(
-    ("address", "expected"),
-    [("127.0.0.1:4318", ("127.0.0.1", 4318)), ("[::1]:1", ("::1", 1)), ("localhost:0", ("localhost", 0))],
-)
-def test_loopback_addresses_are_served(address, expected):
-    """By number, by name, and IPv6."""
-    assert HttpSettings(address=address).host_and_port() == expected
-
-
-@pytest.mark.parametrize("address", ["0.0.0.0:4318", "[::]:4318", "192.0.2.1:1", "example.org:1"])
-def test_other_addresses_need_a_word(address):
-    """They are served only with insecure_listen."""
-    with pytest.raises(ConfigError, match="insecure_listen"):
-        HttpSettings(address=address).host_and_port()
-    assert HttpSettings(address=address, insecure_listen=True).host_and_port()[1] > 0
-
-
-@pytest.mark.parametrize("address", ["", "4318", ":4318", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:²"])
-def test_what_is_no_address_is_refused(address):
-    """The text names the key and the value."""
-    with pytest.raises(ConfigError, match=r"http\.address"):
-        HttpSettings(address=address).host_and_port()
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ import pytest
 import urllib3
 import yaml
 
-from dashboard.commands import server_arguments, split_address
+from dashboard.commands import server_arguments
 from dashboard.settings import DashboardSettings, settings_from_environment, settings_to_environment
 from pyrometer.config import load_settings, shipped_config
 from pyrometer.errors import ConfigError
@@ -81,18 +81,6 @@ def test_taken_port_is_one_line_and_exit_code_2():
     assert "--address" in line
 
 
-@pytest.mark.parametrize("address", ["8501", ":8501", "host:", "host:0", "host:65536", "host:x", ""])
-def test_bad_address_is_a_config_error(address):
-    """An address that is not HOST:PORT is refused with the rule."""
-    with pytest.raises(ConfigError, match="HOST:PORT"):
-        split_address(address)
-
-
-def test_address_may_be_ipv6():
-    """An IPv6 host stands in brackets."""
-    assert ("::1", 8501) == split_address("[::1]:8501")
-
-
 @pytest.mark.parametrize("collector", ["127.0.0.1:4318", "ftp://host", "http://host/path", "http://"])
 def test_bad_collector_address_is_refused_with_its_key(collector):
     """A collector address must be a plain http or https address."""
@@ -134,3 +122,12 @@ def test_theme_defines_both_appearances_without_outside_fonts():
     assert {"light", "dark"} <= set(theme)
     assert "://" not in text
     assert set(theme["light"]) == set(theme["dark"])
+
+
+def test_the_network_is_served_only_on_request():
+    """An address that is not loopback ends with 2 and one line that names the setting."""
+    arguments = [sys.executable, "-m", "pyrometer", "dashboard", "run", "--address", "0.0.0.0:8501"]
+    finished = subprocess.run(arguments, capture_output=True, text=True, timeout=DEADLINE_S, check=False)
+    assert 2 == finished.returncode
+    (line,) = finished.stderr.splitlines()
+    assert "set insecure_listen: true" in line

@@ -1,0 +1,58 @@
+"""Addresses to listen on: HOST:PORT, and whether it is reached from this machine alone."""
+
+import ipaddress
+
+from pyrometer.errors import ConfigError
+
+_PORT_MAX = 65_535
+
+
+def parse_address(address: str, *, key: str, port_min: int = 0) -> tuple[str, int]:
+    """
+    Return host and port of ``HOST:PORT`` or ``[IPV6]:PORT``; port 0 means any free one.
+
+    Args:
+        address: The text.
+        key: The setting that holds it, for the error.
+        port_min: 1 where a port must be named.
+
+    Raises:
+        ConfigError: If it is neither.
+    """
+    host, colon, port = address.rpartition(":")
+    bare = host.removeprefix("[").removesuffix("]")
+    is_host = bool(bare) and (":" not in bare or host == f"[{bare}]") and not any(c.isspace() for c in bare)
+    is_port = port.isascii() and port.isdigit() and port_min <= int(port) <= _PORT_MAX
+    if not colon or not is_host or not is_port:
+        raise ConfigError(
+            f"{key} = {address!r}: must be HOST:PORT with a port from {port_min} to {_PORT_MAX}, such as 127.0.0.1:4318"
+        )
+    return bare, int(port)
+
+
+def parse_listen_address(address: str, *, key: str, insecure: bool, port_min: int = 0) -> tuple[str, int]:
+    """
+    Return host and port to listen on, which must be a loopback address unless *insecure* says otherwise.
+
+    Raises:
+        ConfigError: If it is no address, or would serve the network without a word.
+    """
+    host, port = parse_address(address, key=key, port_min=port_min)
+    if not insecure and not is_loopback(host):
+        section = key.rpartition(".")[0]
+        switch = f"{section}.insecure_listen" if section else "insecure_listen"
+        raise ConfigError(
+            f"{key} = {address!r}: is not a loopback address, and there is no login: whoever reaches it may use it; "
+            f"set {switch}: true to allow that"
+        )
+    return host, port
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host, by number or name, is this machine and nothing else."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
