@@ -16,6 +16,7 @@ from pyrometer.values import Frame, Profile, Sample
 from tests.contract.collector_process import CollectorProcess, free_port, running_collector, select
 
 KILLS = 3
+KILLS_SOAK = 100
 SENDERS = 4
 
 
@@ -132,9 +133,12 @@ def test_a_full_log_is_503_and_recovers(tmp_path):
         collector.wait_until(lambda: collector.post("/v1/traces", body).status == 200, "taking requests again")
 
 
-def test_kills_lose_nothing_acknowledged_and_store_nothing_twice(tmp_path):
+@pytest.mark.parametrize(
+    "kills", [KILLS, pytest.param(KILLS_SOAK, marks=[pytest.mark.soak, pytest.mark.timeout(1800)])]
+)
+def test_kills_lose_nothing_acknowledged_and_store_nothing_twice(tmp_path, kills):
     """
-    Kill -9 while senders send spans and profiles, a few times over.
+    Kill -9 while senders send spans and profiles, a few times over; many times in the soak.
 
     Every acknowledged span is stored, each once; the CPU time of acknowledged profiles is stored exactly, with at most
     the requests in flight at a kill beside them.
@@ -143,7 +147,7 @@ def test_kills_lose_nothing_acknowledged_and_store_nothing_twice(tmp_path):
     senders = Senders(f"http://127.0.0.1:{port}")
     senders.start()
     try:
-        for _ in range(KILLS):
+        for _ in range(kills):
             with running_collector(tmp_path, port=port) as collector:
                 senders.wait_for_more(collector, 60)
                 collector.process.kill()
