@@ -18,7 +18,7 @@ from collector.flush import Flusher, FlushLimits, OtlpWriter, ProfilesWriter, Se
 from collector.health import Check, Health
 from collector.metrics import CollectorMetrics
 from collector.receive.http import OtlpReceiver
-from collector.serve import Router, bind, serve
+from collector.serve import Router, listen, serve
 from collector.settings import CollectorSettings, data_directory
 from collector.store.embedded import EmbeddedStore
 from collector.store.migrate import migrate, pending_migrations
@@ -50,8 +50,8 @@ def run(settings: CollectorSettings) -> None:
     data_dir = data_directory(settings)
     with contextlib.ExitStack() as stack:
         stack.enter_context(locked_directory(data_dir))
-        listener = stack.enter_context(bind(*address))
-        api_listener = stack.enter_context(bind(*api_address)) if api_address else None
+        listener = stack.enter_context(listen(*address))
+        api_listener = stack.enter_context(listen(*api_address)) if api_address else None
         store = stack.enter_context(contextlib.closing(open_store(settings, data_dir)))
         if done := migrate(store):
             _log.info("applied %d migrations, the last is %s", len(done), done[-1])

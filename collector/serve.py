@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import errno
 import logging
 import signal
 import socket
@@ -14,7 +13,7 @@ import uvicorn
 from collector import health
 from collector.receive import http as otlp
 from collector.receive.http import Receive, Scope, Send
-from pyrometer.errors import ConfigError
+from pyrometer.addresses import bind, taken_error
 
 _log = logging.getLogger("pyrometer.collector")
 _BACKLOG: Final = 1024
@@ -24,23 +23,19 @@ _GRACE_S: Final = 1
 Application = Callable[[Scope, Receive, Send], Any]
 
 
-def bind(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
     """
     Return a listening socket.
 
     Raises:
         ConfigError: If the address is taken or is not ours.
     """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener = bind(host, port, flag="--http-address")
     try:
-        listener.bind((host, port))
         listener.listen(_BACKLOG)
     except OSError as error:
         listener.close()
-        why = "is taken by another program" if error.errno == errno.EADDRINUSE else f"cannot be bound: {error.strerror}"
-        raise ConfigError(f"port {port} on {host} {why}; choose another with --http-address HOST:PORT") from error
+        raise taken_error(host, port, error, flag="--http-address") from error
     listener.setblocking(False)  # noqa: FBT003
     return listener
 

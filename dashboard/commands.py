@@ -1,9 +1,7 @@
 """``pyrometer dashboard``: checks the settings, then becomes the page server."""
 
-import errno
 import importlib.util
 import os
-import socket
 import sys
 from pathlib import Path
 from typing import Final, NoReturn
@@ -11,9 +9,8 @@ from typing import Final, NoReturn
 import click
 
 from dashboard.settings import PROGRAM, DashboardSettings, settings_to_environment
-from pyrometer.addresses import parse_listen_address
+from pyrometer.addresses import bind, parse_listen_address
 from pyrometer.config import load_settings
-from pyrometer.errors import ConfigError
 
 _HERE: Final = Path(__file__).resolve().parent
 
@@ -41,29 +38,13 @@ def run(collector: str | None, address: str | None, config_path: Path | None) ->
     if importlib.util.find_spec("streamlit") is None:
         raise ModuleNotFoundError("streamlit is not installed", name="streamlit")
     host, port = parse_listen_address(settings.address, key="address", insecure=settings.insecure_listen, port_min=1)
-    check_free(host, port)
+    # Bound for a moment, because the server itself would only say that a port is not available.
+    bind(host, port, flag="--address").close()
     arguments = server_arguments(host, port)
     click.echo(f"dashboard on http://{settings.address}, reading from {settings.collector}", err=True)
     os.execve(  # noqa: S606
         sys.executable, arguments, {**os.environ, **settings_to_environment(settings)}
     )
-
-
-def check_free(host: str, port: int) -> None:
-    """
-    Bind the address for a moment, because the server itself would only say that a port is not available.
-
-    Raises:
-        ConfigError: If the address cannot be bound.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            why = "is taken by another program" if error.errno == errno.EADDRINUSE else f"cannot be bound: {error}"
-            raise ConfigError(f"port {port} on {host} {why}; choose another with --address HOST:PORT") from error
 
 
 def server_arguments(host: str, port: int) -> list[str]:

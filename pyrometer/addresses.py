@@ -1,6 +1,8 @@
-"""Addresses to listen on: HOST:PORT, and whether it is reached from this machine alone."""
+"""Addresses to listen on: HOST:PORT, whether it is reached from this machine alone, and whether it can be had."""
 
+import errno
 import ipaddress
+import socket
 
 from pyrometer.errors import ConfigError
 
@@ -56,3 +58,31 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def bind(host: str, port: int, *, flag: str) -> socket.socket:
+    """
+    Return a TCP socket bound to an address.
+
+    Args:
+        host: By number or name.
+        port: 0 means any free one.
+        flag: The command's flag that chooses another, for the error.
+
+    Raises:
+        ConfigError: If the address is taken or is not ours.
+    """
+    bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind((host, port))
+    except OSError as error:
+        bound.close()
+        raise taken_error(host, port, error, flag=flag) from error
+    return bound
+
+
+def taken_error(host: str, port: int, error: OSError, *, flag: str) -> ConfigError:
+    """Return the error for an address that cannot be listened on."""
+    why = "is taken by another program" if error.errno == errno.EADDRINUSE else f"cannot be bound: {error.strerror}"
+    return ConfigError(f"port {port} on {host} {why}; choose another with {flag} HOST:PORT")

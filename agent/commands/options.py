@@ -5,7 +5,7 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from agent.reader.pyspy import RATE_HZ_MAX
+from agent.reader.pyspy import RATE_HZ_MAX, PySpyEngine
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -76,3 +76,31 @@ full_filenames_option: Final = _switch(
     "--full-filenames",
     help_text="Whole paths, in place of the part below the package.",
 )
+
+
+def build_engine(
+    window_s: float,
+    *,
+    rate: int,
+    subprocesses: bool,
+    function: bool,
+    gil: bool,
+    idle: bool,
+    native: bool,
+    nonblocking: bool,
+    full_filenames: bool,
+    line_numbers: bool = True,
+) -> PySpyEngine:
+    """Return the engine that the flags ask for; it stops the program for each sample unless told not to."""
+    return PySpyEngine(
+        rate_hz=rate,
+        window_s=window_s,
+        blocking=not nonblocking,
+        idle=idle,
+        native=native,
+        gil=gil,
+        subprocesses=subprocesses,
+        first_lines=function,
+        line_numbers=line_numbers,
+        full_filenames=full_filenames,
+    )

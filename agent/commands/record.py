@@ -11,6 +11,7 @@ from agent.adhoc.session import Request, record_pid, record_program
 from agent.adhoc.upload import profiles_url
 from agent.commands.options import (
     DurationType,
+    build_engine,
     full_filenames_option,
     gil_option,
     idle_option,
@@ -20,7 +21,6 @@ from agent.commands.options import (
     rate_option,
     subprocesses_option,
 )
-from agent.reader.pyspy import PySpyEngine
 from agent.reader.pyspy_process import find_pyspy
 
 
@@ -79,6 +79,8 @@ def _request(
     threads: bool,
     upload: str | None,
     quiet: bool,
+    full_filenames: bool,
+    nolineno: bool,
     **engine_flags: Any,
 ) -> Request:
     if (pid is None) == (not program):
@@ -93,36 +95,11 @@ def _request(
         file=file,
         chosen=choose_format(format_name, output),
         duration_s=duration,
-        engine=_engine(**engine_flags, for_upload=upload is not None),
+        # A collector joins this profile with those of its agents, which carry whole paths.
+        engine=build_engine(
+            WINDOW_S, **engine_flags, full_filenames=full_filenames or upload is not None, line_numbers=not nolineno
+        ),
         threads=threads,
         upload=upload,
         quiet=quiet,
-    )
-
-
-def _engine(
-    *,
-    rate: int,
-    subprocesses: bool,
-    function: bool,
-    nolineno: bool,
-    gil: bool,
-    idle: bool,
-    native: bool,
-    nonblocking: bool,
-    full_filenames: bool,
-    for_upload: bool,
-) -> PySpyEngine:
-    return PySpyEngine(
-        rate_hz=rate,
-        window_s=WINDOW_S,
-        blocking=not nonblocking,
-        idle=idle,
-        native=native,
-        gil=gil,
-        subprocesses=subprocesses,
-        first_lines=function,
-        line_numbers=not nolineno,
-        # A collector joins this profile with those of its agents, which carry whole paths.
-        full_filenames=full_filenames or for_upload,
     )

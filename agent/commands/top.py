@@ -16,6 +16,7 @@ from agent.adhoc.ranking import Order, Ranking
 from agent.adhoc.recording import Recorder
 from agent.adhoc.top_view import KEYS, Heading, live_table, plain_table
 from agent.commands.options import (
+    build_engine,
     full_filenames_option,
     gil_option,
     idle_option,
@@ -52,38 +53,13 @@ def command(*, pid: int, delay: float, iterations: int | None, **engine_flags: A
     Shares are of one CPU, over the last refresh; seconds are since the start. q or Ctrl-C ends it. Into a pipe it
     prints plain tables.
     """
-    engine = _engine(delay, **engine_flags)
+    engine = build_engine(delay, **engine_flags)
     target = find_target(pid)
     if not sys.stdout.isatty():
         _watch(target, engine, iterations, PlainView())
         return
     with key_by_key() as has_keys, Live(console=Console(), screen=True, auto_refresh=False) as live:
         _watch(target, engine, iterations, LiveView(live, has_keys=has_keys))
-
-
-def _engine(
-    delay: float,
-    *,
-    rate: int,
-    subprocesses: bool,
-    function: bool,
-    gil: bool,
-    idle: bool,
-    native: bool,
-    nonblocking: bool,
-    full_filenames: bool,
-) -> PySpyEngine:
-    return PySpyEngine(
-        rate_hz=rate,
-        window_s=delay,
-        blocking=not nonblocking,
-        idle=idle,
-        native=native,
-        gil=gil,
-        subprocesses=subprocesses,
-        first_lines=function,
-        full_filenames=full_filenames,
-    )
 
 
 class View(Protocol):
