@@ -6,6 +6,7 @@ The errors that cross module boundaries, and the exit code each one ends a comma
     ├── PermissionDeniedError (3)   a right is missing
     ├── TargetNotFoundError (4)     no such process, or it has gone
     │   └── NotPythonError (4)      the process is there but is not a Python process we can read
+    ├── RefusedError (1)            an engine does not read this target; another may
     ├── DecodeError (1)             bytes that are not what they claim to be
     └── UnreachableError (1)        the other program does not answer
 
@@ -50,6 +51,20 @@ class TargetNotFoundError(PyrometerError):
 
 class NotPythonError(TargetNotFoundError):
     """The process exists, and is not a Python process that can be read."""
+
+
+class RefusedError(PyrometerError):
+    """
+    An engine will not read a target rather than guess, and another engine may.
+
+    Attributes:
+        reason: A short name for the metrics, from a bounded set.
+    """
+
+    def __init__(self, text: str, *, reason: str) -> None:
+        """Take the line for a person, and the short name."""
+        super().__init__(text)
+        self.reason = reason
 
 
 class DecodeError(PyrometerError):

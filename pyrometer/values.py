@@ -41,6 +41,11 @@ Stack = tuple[Frame, ...]
 
 NOT_SAMPLED = Frame("[not sampled]", frame_type=FrameType.MARKER)
 TRUNCATED = Frame("[truncated]", frame_type=FrameType.MARKER)
+# Ends a stack whose leaf part changed while it was read: what stands before it is certain, what came after is not known.
+UNSTABLE = Frame("[unstable]", frame_type=FrameType.MARKER)
+# CPU time of a thread that runs no Python, and of a process that is not watched.
+NATIVE_THREAD = Frame("[native thread]", frame_type=FrameType.MARKER)
+OTHER_PROCESS = Frame("[other process]", frame_type=FrameType.MARKER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -43,6 +43,11 @@ class Window:
         errors: Samples that failed to be read.
         late: Times the reader noticed that it was behind its rate.
         lost: Samples that the rate promised for this time and that were not taken.
+        unstable: Samples whose leaf part could not be read consistently; their stacks end in UNSTABLE.
+        cut: Samples that were cut at the root because they were too deep; their stacks begin with TRUNCATED.
+        ticks: Moments at which the target was looked at, whether or not a thread was running; 0 where unknown.
+        python_threads: Kernel thread ids, in the reader's pid namespace, that are known to run Python; empty where
+            unknown.
         own_cpu_ns: CPU time that reading cost in child processes, which are not in this process's own account.
         ended: The target has gone, or the attachment was detached: there will be no further window.
     """
@@ -54,6 +59,10 @@ class Window:
     errors: int = 0
     late: int = 0
     lost: int = 0
+    unstable: int = 0
+    cut: int = 0
+    ticks: int = 0
+    python_threads: frozenset[int] = frozenset()
     own_cpu_ns: int = 0
     ended: bool = False
 
