@@ -41,7 +41,7 @@ Stack = tuple[Frame, ...]
 
 NOT_SAMPLED = Frame("[not sampled]", frame_type=FrameType.MARKER)
 TRUNCATED = Frame("[truncated]", frame_type=FrameType.MARKER)
-# Ends a stack whose leaf part changed while it was read: what stands before it is certain, what came after is not known.
+# Ends a stack whose leaf part changed while it was read: what stands before it is certain, what came after is not.
 UNSTABLE = Frame("[unstable]", frame_type=FrameType.MARKER)
 # CPU time of a thread that runs no Python, and of a process that is not watched.
 NATIVE_THREAD = Frame("[native thread]", frame_type=FrameType.MARKER)
