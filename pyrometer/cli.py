@@ -16,6 +16,7 @@ COMMANDS: Final[dict[str, tuple[str, str, str]]] = {
     "top": ("agent.commands.top", "agent", "Show which functions use the time of one process, live."),
     "dump": ("agent.commands.dump", "agent", "Print the current stack of each thread of one process."),
     "agent": ("agent.commands.daemon", "agent", "The agent that watches this host."),
+    "detect": ("collector.detect_command", "collector", "Find the changes along series of a CSV file."),
     "collector": ("collector.commands", "collector", "The collector, its store and its API."),
     "dashboard": ("dashboard.commands", "dashboard", "The web pages."),
     "demo": ("pyrometer.demo.commands", "demo", "The demo web service and its load."),

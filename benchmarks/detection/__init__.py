@@ -1,0 +1,1 @@
+"""How well changes are found, ours and other tools' side by side."""

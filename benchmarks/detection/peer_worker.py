@@ -75,7 +75,7 @@ def beast() -> Callable[[Any], list[int]]:
     def find(values: Any) -> list[int]:
         result = Rbeast.beast(values, season="none", torder_minmax=[0, 0], quiet=True, mcmc_seed=1)
         places, chances = np.ravel(result.trend.cp), np.ravel(result.trend.cpPr)
-        return sorted(int(round(p)) - 1 for p, chance in zip(places, chances, strict=True) if chance > 0.5)
+        return sorted(round(float(p)) - 1 for p, chance in zip(places, chances, strict=True) if chance > 0.5)
 
     return find
 

@@ -4,9 +4,9 @@ Histories with known changes, made from a seed: what benchmark histories and slo
 A history is a level that steps, plus noise whose robust spread is 1, times a scale. What is a change is decided by the
 knobs, never by a detector:
 
-- ``clear`` changes are steps of at least ``CLEAR_EFFECT`` spreads with at least ``CLEAR_LENGTH`` points on both sides; a
-  detector is expected to find them.
-- ``unclear`` changes are smaller or shorter ones, and the ends of a ramp; finding one is neither a hit nor a false alarm.
+- ``clear`` changes are steps of at least ``CLEAR_EFFECT`` spreads with at least ``CLEAR_LENGTH`` points on both sides:
+  a detector is expected to find them.
+- ``unclear`` changes are smaller or shorter ones, and all of a ramp: finding one is neither a hit nor a false alarm.
 
 Everything else that is reported is a false alarm.
 """

@@ -21,9 +21,7 @@ class Jumps:
 
     def __init__(self, values: NDArray[np.float64]) -> None:
         """Take a series without spikes, shape (n,)."""
-        self._by_scale = {
-            scale: jumps_at_scale(values, scale) for scale in SCALES if len(values) >= 4 * scale
-        }
+        self._by_scale = {scale: jumps_at_scale(values, scale) for scale in SCALES if len(values) >= 4 * scale}
         self._usual = {scale: _usual_size(jumps) for scale, jumps in self._by_scale.items()}
 
     def sharpness(self, start: int, place: int, end: int) -> float:

@@ -49,7 +49,9 @@ def segment(
         starts = np.concatenate([starts[alive], ends[first:waiting]])
         beaten_at = np.concatenate([beaten_at[alive], np.full(waiting - first, n + 1)])
         sums = value_sum[end] - value_sum[starts]
-        costs = best[starts] + square_sum[end] - square_sum[starts] - sums * sums / (weight_sum[end] - weight_sum[starts])
+        costs = (
+            best[starts] + square_sum[end] - square_sum[starts] - sums * sums / (weight_sum[end] - weight_sum[starts])
+        )
         chosen = int(np.argmin(costs))
         best[end] = costs[chosen] + penalty
         previous[end] = starts[chosen]

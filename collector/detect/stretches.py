@@ -132,9 +132,7 @@ def intervals(steps: list[Step], inflated_by: float, confidence: float) -> NDArr
 
 
 def _standard_errors(steps: list[Step], inflated_by: float) -> NDArray[np.float64]:
-    return np.array(
-        [step.noise * np.sqrt(inflated_by * (1 / step.n_before + 1 / step.n_after)) for step in steps]
-    )
+    return np.array([step.noise * np.sqrt(inflated_by * (1 / step.n_before + 1 / step.n_after)) for step in steps])
 
 
 def _degrees(steps: list[Step], inflated_by: float) -> NDArray[np.float64]:
