@@ -169,7 +169,8 @@ def _time_ns(text: str) -> tuple[int, bool]:
         return _date_ns(text), True
     if not abs(seconds) < _SECONDS_MAX:
         raise ValueError(f"timestamp {printable(text, _SHOWN)!r}: not within the years 1678 to 2261 in epoch seconds")
-    return seconds * NS_PER_S if isinstance(seconds, int) else round(seconds * NS_PER_S), False
+    whole = math.floor(seconds)
+    return whole * NS_PER_S + round((seconds - whole) * NS_PER_S), False
 
 
 def _date_ns(text: str) -> int:

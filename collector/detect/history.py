@@ -29,9 +29,11 @@ _EFFECT_MIN: Final = 1.1
 _EFFECT_MIN_SHORT: Final = 3.7
 _CLEAN_SHARE_MIN: Final = 0.65
 _SHARPNESS_MIN: Final = 2.75
-# More candidate places than this would make the search quadratic in earnest.
+# The search is for the best of all subsets of places. These are chosen generously; a true change is among them. The
+# limit keeps the search of a restless history of a million points within seconds.
+_SCREENED_FROM: Final = 64
+_SCREEN_MIN: Final = 2.0
 _PLACES_MAX: Final = 3000
-_SCREEN_MIN: Final = 3.0
 _CONFIDENCE: Final = 0.95
 
 
@@ -95,13 +97,13 @@ class _History:
         )
 
     def _places(self) -> NDArray[np.int64]:
-        """Return where a change may be: anywhere, and in a long history where a jump stands out on some scale."""
-        if self._n <= _PLACES_MAX:
+        """Return where a change may be: where a jump stands out on some scale; anywhere in a short history."""
+        if self._n < _SCREENED_FROM:
             return np.arange(1, self._n, dtype=np.int64)
         scales = [*SCALES]
         while scales[-1] * 8 < self._n:
             scales.append(scales[-1] * 2)
-        per_scale = [peaks(self._values, scale) for scale in scales]
+        per_scale = [peaks(self._values, scale) for scale in scales if scale * 2 <= self._n]
         places = np.concatenate([found for found, _ in per_scale])
         sizes = np.concatenate([size for _, size in per_scale])
         largest = np.argsort(-sizes, kind="stable")[:_PLACES_MAX]
@@ -173,7 +175,7 @@ def peaks(values: NDArray[np.float64], scale: int) -> tuple[NDArray[np.int64], N
     Return the places where the level jumps most, one for each stretch of *scale* places, and how far they stand out.
 
     Args:
-        values: Shape (n,), n at least 3 * scale.
+        values: Shape (n,), n at least 2 * scale.
         scale: Points on either side.
 
     Returns:
@@ -183,8 +185,7 @@ def peaks(values: NDArray[np.float64], scale: int) -> tuple[NDArray[np.int64], N
     usual = spread(jumps)
     if usual <= 0:
         usual = float(np.max(jumps)) or 1.0
-    whole = len(jumps) // scale * scale
-    blocks = jumps[:whole].reshape(-1, scale)
+    blocks = np.pad(jumps, (0, -len(jumps) % scale)).reshape(-1, scale)
     at = np.argmax(blocks, axis=1)
     sizes = blocks[np.arange(len(blocks)), at] / usual
     stands_out = sizes > _SCREEN_MIN

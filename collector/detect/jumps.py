@@ -60,7 +60,7 @@ def jumps_at_scale(values: NDArray[np.float64], scale: int) -> NDArray[np.float6
     """Return how far the means of *scale* points before and after each place differ, shape (n - 2 * scale + 1,)."""
     sums = np.concatenate([[0.0], np.cumsum(values)])
     means = (sums[scale:] - sums[:-scale]) / scale
-    return np.abs(means[scale:] - means[:-scale])
+    return np.asarray(np.abs(means[scale:] - means[:-scale]), dtype=np.float64)
 
 
 def _usual_size(jumps: NDArray[np.float64]) -> float:

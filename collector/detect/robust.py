@@ -10,19 +10,30 @@ from numpy.typing import NDArray
 _WINDOW: Final = 7
 # In spreads: of normal noise, 0.3% is cut.
 _CUT: Final = 3.0
-# The standard deviation of normal noise, in units of its median and of its mean absolute deviation.
-_PER_MEDIAN_DEVIATION: Final = 1.4826
+# Quantiles of the absolute value of normal noise, in units of its standard deviation.
+_QUANTILES: Final = ((0.5, 0.6745), (0.75, 1.1503), (0.9, 1.6449))
 _PER_MEAN_DEVIATION: Final = 1.2533
-# Where over half of all values are the same, the median deviation is 0, and says nothing about the rest.
-_MEDIAN_SHARE_MIN: Final = 0.25
+# What is smaller than this share of the largest residual is 0 but for rounding.
+_ROUNDING: Final = 1e-12
 
 
 def spread(residuals: NDArray[np.float64]) -> float:
-    """Return the standard deviation that normal noise of this width has; outliers hardly count. Shape (n,), n > 0."""
+    """
+    Return the standard deviation that normal noise of this width has; outliers hardly count.
+
+    It is taken from the median deviation; where over half of the values are the same, from a higher quantile.
+
+    Args:
+        residuals: Around 0, shape (n,), n > 0.
+    """
     size = np.abs(residuals)
-    by_median = _PER_MEDIAN_DEVIATION * float(np.median(size))
-    by_mean = _PER_MEAN_DEVIATION * float(np.mean(size))
-    return by_median if by_median > _MEDIAN_SHARE_MIN * by_mean else by_mean
+    nothing = _ROUNDING * float(np.max(size))
+    for (_, in_deviations), quantile in zip(
+        _QUANTILES, np.quantile(size, [share for share, _ in _QUANTILES]), strict=True
+    ):
+        if quantile > nothing:
+            return float(quantile) / in_deviations
+    return _PER_MEAN_DEVIATION * float(np.mean(size))
 
 
 def despiked(values: NDArray[np.float64]) -> NDArray[np.float64]:

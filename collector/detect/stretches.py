@@ -121,7 +121,7 @@ def p_values(steps: list[Step], inflated_by: float, length_min: int) -> NDArray[
     tries = np.array([max(step.span / length_min, 1.0) for step in steps])
     with np.errstate(divide="ignore", invalid="ignore"):
         t = np.where(difference == 0, 0.0, difference / error)
-    return np.minimum(two_sided_p(t, _degrees(steps, inflated_by)) * tries, 1.0)
+    return np.asarray(np.minimum(two_sided_p(t, _degrees(steps, inflated_by)) * tries, 1.0), dtype=np.float64)
 
 
 def intervals(steps: list[Step], inflated_by: float, confidence: float) -> NDArray[np.float64]:
