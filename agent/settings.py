@@ -73,6 +73,20 @@ class MetricsSettings(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     interval_s: Annotated[float, msgspec.Meta(ge=1.0, le=3600.0)] = 10.0
     # Disks, network interfaces and file systems reported, each kind on its own; those beyond are counted.
     devices_max: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 64
+    # Watched processes reported one by one, and systemd units and containers, the busiest first; the rest is counted.
+    processes_max: Annotated[int, msgspec.Meta(ge=0, le=10_000)] = 64
+    cgroups_max: Annotated[int, msgspec.Meta(ge=0, le=10_000)] = 64
+
+
+class LedgerSettings(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """The bill of the CPU time that no watched process used."""
+
+    enabled: bool = True
+    window_s: Annotated[float, msgspec.Meta(ge=1.0, le=300.0)] = 10.0
+    # Programs named in a window, the busiest first; the others share one name, and are counted.
+    names_max: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 64
+    # What clocks of processes may have run ahead of the machine's busy time before the difference is given up.
+    debt_s_max: Annotated[float, msgspec.Meta(ge=0.0, le=86_400.0)] = 60.0
 
 
 class ExportSettings(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -129,6 +143,7 @@ class AgentSettings(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     identity: IdentitySettings = msgspec.field(default_factory=IdentitySettings)
     sampling: SamplingSettings = msgspec.field(default_factory=SamplingSettings)
     metrics: MetricsSettings = msgspec.field(default_factory=MetricsSettings)
+    ledger: LedgerSettings = msgspec.field(default_factory=LedgerSettings)
     export: ExportSettings = msgspec.field(default_factory=ExportSettings)
     http: HttpSettings = msgspec.field(default_factory=HttpSettings)
 

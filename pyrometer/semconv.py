@@ -54,6 +54,7 @@ NETWORK_IO_DIRECTION: Final = "network.io.direction"
 REASON: Final = "pyrometer.reason"
 SIGNAL: Final = "pyrometer.signal"
 STATE: Final = "pyrometer.state"
+OUTCOME: Final = "pyrometer.outcome"
 
 # Host metrics. The collector's ``/api/v1/hosts`` reads them.
 SYSTEM_UPTIME: Final = "system.uptime"
@@ -92,11 +93,15 @@ AGENT_PROCESSES_IGNORED: Final = "pyrometer.agent.processes.ignored"
 AGENT_DEVICES_IGNORED: Final = "pyrometer.agent.devices.ignored"
 AGENT_CPU_TIME: Final = "pyrometer.agent.cpu.time"
 AGENT_CPU_NOT_SAMPLED: Final = "pyrometer.agent.cpu.not_sampled"
+AGENT_HOST_CPU_TIME: Final = "pyrometer.agent.host.cpu.time"
+AGENT_HOST_CPU_DEBT: Final = "pyrometer.agent.host.cpu.debt"
+AGENT_HOST_NAMES_FOLDED: Final = "pyrometer.agent.host.names.folded"
 AGENT_EXPORTED: Final = "pyrometer.agent.exported"
 AGENT_EXPORT_TIME: Final = "pyrometer.agent.export.time"
 AGENT_EXPORT_FAILURES: Final = "pyrometer.agent.export.failures"
 AGENT_DROPPED: Final = "pyrometer.agent.dropped"
 AGENT_QUEUE_BYTES: Final = "pyrometer.agent.queue.usage"
+AGENT_RELOADS: Final = "pyrometer.agent.reloads"
 
 Kind = Literal["gauge", "counter", "updown"]
 
@@ -168,11 +173,15 @@ AGENT_METRICS: Final[tuple[Metric, ...]] = (
     Metric(AGENT_DEVICES_IGNORED, "{device}", "counter", (), "Disks, interfaces and file systems beyond the limit."),
     Metric(AGENT_CPU_TIME, "s", "counter", (), "CPU time of the agent and of its children."),
     Metric(AGENT_CPU_NOT_SAMPLED, "s", "counter", (), "CPU time of targets that no stack was seen for."),
+    Metric(AGENT_HOST_CPU_TIME, "s", "counter", (STATE,), "CPU time of the host, by who accounts for it."),
+    Metric(AGENT_HOST_CPU_DEBT, "s", "updown", (), "CPU time of processes beyond the host's busy time, still to even."),
+    Metric(AGENT_HOST_NAMES_FOLDED, "{name}", "counter", (), "Programs beyond the limit of those named in a window."),
     Metric(AGENT_EXPORTED, "By", "counter", (SIGNAL,), "Bytes the collector accepted, as sent."),
     Metric(AGENT_EXPORT_TIME, "s", "counter", (SIGNAL,), "Time spent sending, failed attempts included."),
     Metric(AGENT_EXPORT_FAILURES, "{attempt}", "counter", (SIGNAL, REASON), "Attempts to send that failed."),
     Metric(AGENT_DROPPED, "{batch}", "counter", (SIGNAL, REASON), "Batches given up, by reason."),
     Metric(AGENT_QUEUE_BYTES, "By", "updown", (), "Bytes waiting to be sent."),
+    Metric(AGENT_RELOADS, "{reload}", "counter", (OUTCOME,), "Times the settings were read again: applied, refused."),
 )
 
 METRICS: Final[dict[str, Metric]] = {metric.name: metric for metric in HOST_METRICS + AGENT_METRICS}
