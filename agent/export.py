@@ -107,6 +107,20 @@ class Sender:
         self._thread.start()
 
     @property
+    def destination(self) -> Destination:
+        """Where batches go."""
+        return self._destination
+
+    def apply(self, settings: ExportSettings, destination: Destination) -> None:
+        """Send under other settings from the next attempt on; what is queued stays."""
+        with self._changed:
+            self._settings, self._destination = settings, destination
+            self._pool = open_pool(destination)
+            self._reachable = None
+            self._refusals.clear()
+            self._changed.notify()
+
+    @property
     def is_running(self) -> bool:
         """Whether the worker lives."""
         return self._thread.is_alive()

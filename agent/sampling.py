@@ -9,7 +9,7 @@ import queue
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from agent.accounting import Account, Moment, Seen
 from agent.procfs import TICK_NS, read_thread_clocks
@@ -46,6 +46,8 @@ class SamplingLoop:
         engine: Engine,
         deliver: Callable[[Sequence[Profile]], None],
         metrics: SelfMetrics,
+        *,
+        left: Mapping[Target, int] | None = None,
     ) -> None:
         """
         Prepare.
@@ -56,6 +58,7 @@ class SamplingLoop:
             engine: Reads them.
             deliver: Takes finished profiles.
             metrics: Where it counts.
+            left: CPU time in nanoseconds that another loop, which has ended, has reported of each process.
         """
         self._settings = settings
         self._scanner = scanner
@@ -66,7 +69,7 @@ class SamplingLoop:
         self._done: queue.SimpleQueue[Done | None] = queue.SimpleQueue()
         self._running: set[threading.Thread] = set()
         # What processes that are no longer watched had used: a rule may let them in again after an exec.
-        self._left: OrderedDict[Target, int] = OrderedDict()
+        self._left: OrderedDict[Target, int] = OrderedDict(left or {})
         self._stopping = False
         self._born_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
         self._scanned_at_ns = 0
@@ -77,6 +80,11 @@ class SamplingLoop:
     def last_scan_age_s(self) -> float:
         """Seconds since the loop last looked at the processes."""
         return (time.monotonic_ns() - self._scanned_at_ns) / NS_PER_S
+
+    @property
+    def left(self) -> Mapping[Target, int]:
+        """CPU time in nanoseconds reported of each process that is not watched any more; all of them after `run`."""
+        return self._left
 
     def stop(self) -> None:
         """End `run` soon."""
@@ -144,11 +152,15 @@ class SamplingLoop:
     def _end(self, session: Session, now: Moment) -> list[Profile]:
         """Forget a session; a window that is being taken reports itself when it ends, and not here."""
         self._sessions.pop(session.process.target, None)
+        self._leave(session)
+        session.close()
+        return [] if session.in_flight else self._settle(session, now, None)
+
+    def _leave(self, session: Session) -> None:
+        """Remember what a process has used by now, should it be let in again."""
         self._left[session.process.target] = session.process.stat.cpu_ns
         while len(self._left) > _LEFT_MAX:
             self._left.popitem(last=False)
-        session.close()
-        return [] if session.in_flight else self._settle(session, now, None)
 
     def _report_unsampled(self, now: Moment) -> None:
         window_ns = int(self._settings.sampling.window_s * NS_PER_S)
@@ -257,6 +269,7 @@ class SamplingLoop:
             session.process.refresh()
             if session.account.cpu_ns():
                 profiles += self._settle(session, now, None)
+            self._leave(session)
         self._deliver_all(profiles)
         self._scanner.close()
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from agent.destination import with_standard_names
-from agent.settings import load_agent_settings
+from agent.settings import AgentSettings, load_agent_settings
 
 _LOG_LEVELS = {
     "error": logging.ERROR,
@@ -49,25 +49,27 @@ def run(
     log_level: str,
 ) -> None:
     """
-    Run the agent until SIGTERM (exit code 0) or Ctrl-C (130).
+    Run the agent until SIGTERM (exit code 0) or Ctrl-C (130); SIGHUP reads the settings again.
 
     Settings come from the config file, then the environment (PYROMETER_AGENT_..., and OTEL_EXPORTER_OTLP_... as usual),
     then these flags. The collector need not be up: batches wait for it.
     """
     _set_up_logging(_LOG_LEVELS[log_level])
-    settings = load_agent_settings(
-        config,
-        environment=with_standard_names(os.environ, endpoint_given=endpoint is not None),
-        flags={
-            "export.endpoint": endpoint,
-            "http.address": http_address,
-            "sampling.rate_hz": rate,
-            "sampling.window_s": window,
-        },
-    )
+    flags = {
+        "export.endpoint": endpoint,
+        "http.address": http_address,
+        "sampling.rate_hz": rate,
+        "sampling.window_s": window,
+    }
+
+    def read_settings() -> AgentSettings:
+        environment = with_standard_names(os.environ, endpoint_given=endpoint is not None)
+        return load_agent_settings(config, environment=environment, flags=flags)
+
+    settings = read_settings()
     from agent.daemon import run_agent  # noqa: PLC0415 (a wrong setting is told before the slow imports)
 
-    ctx.exit(run_agent(settings, os.environ))
+    ctx.exit(run_agent(settings, os.environ, read_settings))
 
 
 def _set_up_logging(level: int) -> None:

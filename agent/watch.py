@@ -1,0 +1,109 @@
+"""What is built anew when the agent's settings change: who is watched and how, and which metrics are read."""
+
+import threading
+from collections.abc import Mapping
+from functools import partial
+
+from agent.export import Sender
+from agent.identity import HostIdentity, describe_process
+from agent.matching import IdentityRules
+from agent.metric_export import start_metrics
+from agent.profile_export import ProfileExport
+from agent.reader.engine import Target
+from agent.reader.pyspy import PySpyEngine
+from agent.sampling import SamplingLoop
+from agent.selfmetrics import SelfMetrics
+from agent.settings import AgentSettings
+from agent.targets import Scanner
+
+_MS_PER_S = 1000.0
+_METRICS_END_S = 1.0
+_STALLED_S_MIN = 30.0
+
+
+class Watch:
+    """Runs from the time it is made until `end`: the sampling loop in a thread of its own, and the metrics' reader."""
+
+    def __init__(
+        self,
+        settings: AgentSettings,
+        host: HostIdentity,
+        sender: Sender,
+        metrics: SelfMetrics,
+        *,
+        accounts: Mapping[Target, int] | None = None,
+    ) -> None:
+        """
+        Begin to watch.
+
+        Args:
+            settings: Of everything.
+            host: This machine.
+            sender: Where batches go; it outlives the watch.
+            metrics: Where everybody counts; they outlive the watch.
+            accounts: CPU time in nanoseconds that an earlier watch has reported of each process.
+        """
+        self._settings = settings
+        self._loop = _build_loop(settings, host, sender, metrics, accounts or {})
+        self._failure: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name="sampling", daemon=True)
+        self._thread.start()
+        self._provider = start_metrics(settings.metrics, host, metrics, sender) if settings.metrics.enabled else None
+
+    @property
+    def has_scanned(self) -> bool:
+        """Whether the processes of this host have been looked at."""
+        return self._loop.scanned.is_set()
+
+    @property
+    def stalled(self) -> str:
+        """What is wrong with the loop; empty where nothing is."""
+        if not self._thread.is_alive():
+            return "not running"
+        stalled_s = max(_STALLED_S_MIN, 10 * self._settings.targets.scan_interval_s)
+        age_s = self._loop.last_scan_age_s
+        return f"no scan for {age_s:.0f} s" if self.has_scanned and age_s > stalled_s else ""
+
+    @property
+    def accounts(self) -> Mapping[Target, int]:
+        """CPU time reported of each process, for the watch that follows; complete after `end`."""
+        return self._loop.left
+
+    def raise_failure(self) -> None:
+        """Raise what ended the loop, if anything did: a defect of ours, which ends the agent."""
+        if self._failure is not None:
+            raise self._failure
+
+    def end(self) -> None:
+        """End every window early, hand over what was seen and counted until now, and stop."""
+        self._loop.stop()
+        # The loop bounds its own end; a hung one is left behind.
+        self._thread.join(self._settings.sampling.stop_s + _METRICS_END_S)
+        if self._provider is not None:
+            self._provider.shutdown(timeout_millis=_METRICS_END_S * _MS_PER_S)
+
+    def _run(self) -> None:
+        try:
+            self._loop.run()
+        except BaseException as error:  # noqa: BLE001 (raised again by the main thread)
+            self._failure = error
+
+
+def _build_loop(
+    settings: AgentSettings,
+    host: HostIdentity,
+    sender: Sender,
+    metrics: SelfMetrics,
+    accounts: Mapping[Target, int],
+) -> SamplingLoop:
+    return SamplingLoop(
+        settings,
+        Scanner(
+            settings.targets,
+            partial(describe_process, host=host, rules=IdentityRules(settings.identity.rules)),
+        ),
+        PySpyEngine(rate_hz=settings.sampling.rate_hz, window_s=settings.sampling.window_s),
+        ProfileExport(sender, batch_bytes_max=settings.export.batch_bytes_max).deliver,
+        metrics,
+        left=accounts,
+    )
