@@ -13,13 +13,13 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
 
 from agent.command_line import program_name
+from agent.containers import parse_placement
 from agent.matching import IdentityRules, ProcessFacts
 from agent.procfs import (
     MAPS_BYTES_MAX,
     TICKS_PER_S,
     ProcessStat,
     boot_time_s,
-    container_id,
     read_arguments,
     read_cgroup,
     read_environment,
@@ -116,7 +116,7 @@ def describe_process(stat: ProcessStat, host: HostIdentity, rules: IdentityRules
         or program_name(arguments, executable or stat.command)[:VALUE_CHARS_MAX],
         semconv.SERVICE_VERSION: named.get("service_version", ""),
         semconv.DEPLOYMENT_ENVIRONMENT_NAME: named.get("environment", ""),
-        semconv.CONTAINER_ID: container_id(facts.cgroup),
+        semconv.CONTAINER_ID: parse_placement(facts.cgroup).container_id,
         semconv.SERVICE_INSTANCE_ID: _instance_id(host, stat),
     }
     attributes: dict[str, str | int] = {key: value for key, value in {**fallbacks, **own}.items() if value}
