@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
 
-from agent.command_line import program_name
+from agent.command_line import parse_program
 from agent.containers import parse_placement
 from agent.matching import IdentityRules, ProcessFacts
 from agent.procfs import (
@@ -113,7 +113,7 @@ def describe_process(stat: ProcessStat, host: HostIdentity, rules: IdentityRules
     named = rules.find(facts)
     fallbacks = {
         semconv.SERVICE_NAME: named.get("service_name")
-        or program_name(arguments, executable or stat.command)[:VALUE_CHARS_MAX],
+        or parse_program(arguments, executable or stat.command).name[:VALUE_CHARS_MAX],
         semconv.SERVICE_VERSION: named.get("service_version", ""),
         semconv.DEPLOYMENT_ENVIRONMENT_NAME: named.get("environment", ""),
         semconv.CONTAINER_ID: parse_placement(facts.cgroup).container_id,

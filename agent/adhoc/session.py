@@ -18,7 +18,7 @@ from agent.adhoc.program import Program, describe_exit
 from agent.adhoc.progress import BarDisplay, Display, NoDisplay
 from agent.adhoc.recording import STARTUP_S, Recorder, Recording
 from agent.adhoc.upload import upload_profile
-from agent.command_line import program_name
+from agent.command_line import parse_program
 from agent.reader.engine import find_target
 from agent.reader.pyspy import PySpyEngine
 from pyrometer import semconv
@@ -92,7 +92,7 @@ def record_program(request: Request) -> int:
     Raises:
         PyrometerError: If it cannot be started or recorded, or the profile cannot be delivered.
     """
-    service = program_name(request.program, request.program[0])
+    service = parse_program(request.program, request.program[0]).name
     file = _output_file(request, service)
     with noted_interrupts() as interrupts, Program(list(request.program)) as program:
         attributes: dict[str, str | int] = {semconv.SERVICE_NAME: service}
