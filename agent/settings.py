@@ -62,8 +62,18 @@ class SamplingSettings(msgspec.Struct, forbid_unknown_fields=True, kw_only=True)
     busy_share_min: Annotated[float, msgspec.Meta(ge=0.0, le=1.0)] = 0.002
     backoff_s: Seconds = 10.0
     backoff_max_s: Seconds = 600.0
+    # How long CPU time waits for a window that sees its thread; then it is reported as not sampled.
+    carry_s_max: Annotated[float, msgspec.Meta(ge=1.0, le=3600.0)] = 60.0
     # How long the windows being taken may need to end when the agent is told to stop.
     stop_s: Annotated[float, msgspec.Meta(ge=0.0, le=30.0)] = 1.5
+
+
+class BudgetSettings(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """What the agent and the programs it starts may use; over it, less is sampled."""
+
+    # Of one core.
+    cpu_percent: Annotated[float, msgspec.Meta(ge=0.05, le=10_000.0)] = 1.0
+    rss_mib: Annotated[int, msgspec.Meta(ge=32, le=1_048_576)] = 128
 
 
 class MetricsSettings(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -89,6 +99,18 @@ class LedgerSettings(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     debt_s_max: Annotated[float, msgspec.Meta(ge=0.0, le=86_400.0)] = 60.0
 
 
+class SpoolSettings(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """What waits for the collector on the disk, so that neither an outage nor a kill of the agent loses it."""
+
+    # Empty: see `agent.spool_place`.
+    directory: str = ""
+    # 0: nothing is written to the disk.
+    bytes_max: Annotated[int, msgspec.Meta(ge=0, le=1_099_511_627_776)] = 268_435_456
+    age_max_s: Annotated[float, msgspec.Meta(ge=1.0, le=1_209_600.0)] = 259_200.0
+    # A batch that could not be sent this long is written to the disk; 0: each is, before it is taken.
+    commit_s: Annotated[float, msgspec.Meta(ge=0.0, le=60.0)] = 1.0
+
+
 class ExportSettings(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """
     How batches reach the collector.
@@ -100,7 +122,17 @@ class ExportSettings(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     # Whole addresses for one signal, used as they are.
     metrics_url: Url | None = None
     profiles_url: Url | None = None
-    compression: Literal["gzip", "none"] = "gzip"
+    # Sent as "Authorization: Bearer ..."; a file is read again when it changes.
+    token: str = ""
+    token_file: str = ""
+    # Allows a token to travel over plain http to another machine.
+    insecure: bool = False
+    # PEM files: certificates to trust instead of the system's, our own certificate, and its key.
+    ca_file: str = ""
+    certificate_file: str = ""
+    key_file: str = ""
+    compression: Literal["auto", "gzip", "zstd", "none"] = "auto"
+    spool: SpoolSettings = msgspec.field(default_factory=SpoolSettings)
     queue_bytes_max: Annotated[int, msgspec.Meta(ge=65_536, le=4_294_967_296)] = 33_554_432
     batch_bytes_max: Annotated[int, msgspec.Meta(ge=4_096, le=67_108_864)] = 4_194_304
     timeout_s: Annotated[float, msgspec.Meta(ge=0.1, le=300.0)] = 10.0
@@ -142,6 +174,7 @@ class AgentSettings(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     targets: TargetSettings = msgspec.field(default_factory=TargetSettings)
     identity: IdentitySettings = msgspec.field(default_factory=IdentitySettings)
     sampling: SamplingSettings = msgspec.field(default_factory=SamplingSettings)
+    budget: BudgetSettings = msgspec.field(default_factory=BudgetSettings)
     metrics: MetricsSettings = msgspec.field(default_factory=MetricsSettings)
     ledger: LedgerSettings = msgspec.field(default_factory=LedgerSettings)
     export: ExportSettings = msgspec.field(default_factory=ExportSettings)
@@ -171,7 +204,20 @@ def load_agent_settings(
             f"settings: export.batch_bytes_max = {settings.export.batch_bytes_max}: "
             f"must not be more than export.queue_bytes_max = {settings.export.queue_bytes_max}"
         )
+    _check_export(settings.export)
     return settings
+
+
+def _check_export(export: ExportSettings) -> None:
+    if export.token and export.token_file:
+        raise ConfigError("settings: export.token and export.token_file are both set: keep one")
+    if export.key_file and not export.certificate_file:
+        raise ConfigError("settings: export.key_file is set without export.certificate_file")
+    if 0 < export.spool.bytes_max < export.batch_bytes_max:
+        raise ConfigError(
+            f"settings: export.spool.bytes_max = {export.spool.bytes_max}: "
+            f"must be 0, or no less than export.batch_bytes_max = {export.batch_bytes_max}"
+        )
 
 
 def _check_match(match: Match, key: str) -> None:

@@ -89,6 +89,18 @@ AGENT_SAMPLES: Final = "pyrometer.agent.samples"
 AGENT_SAMPLE_ERRORS: Final = "pyrometer.agent.sample.errors"
 AGENT_SAMPLES_LATE: Final = "pyrometer.agent.samples.late"
 AGENT_SAMPLES_LOST: Final = "pyrometer.agent.samples.lost"
+AGENT_SAMPLES_UNSTABLE: Final = "pyrometer.agent.samples.unstable"
+AGENT_SAMPLES_CUT: Final = "pyrometer.agent.samples.cut"
+AGENT_BUDGET_CPU: Final = "pyrometer.agent.budget.cpu.limit"
+AGENT_BUDGET_CPU_USED: Final = "pyrometer.agent.budget.cpu.utilization"
+AGENT_BUDGET_MEMORY: Final = "pyrometer.agent.budget.memory.limit"
+AGENT_BUDGET_MEMORY_USED: Final = "pyrometer.agent.budget.memory.usage"
+AGENT_BUDGET_RATE: Final = "pyrometer.agent.budget.rate"
+AGENT_BUDGET_WINDOWS: Final = "pyrometer.agent.budget.windows"
+AGENT_BUDGET_PASSED_OVER: Final = "pyrometer.agent.budget.passed_over"
+AGENT_BUDGET_CHANGES: Final = "pyrometer.agent.budget.changes"
+AGENT_COVERAGE: Final = "pyrometer.agent.coverage"
+AGENT_RATE: Final = "pyrometer.agent.rate"
 AGENT_PROCESSES_IGNORED: Final = "pyrometer.agent.processes.ignored"
 AGENT_DEVICES_IGNORED: Final = "pyrometer.agent.devices.ignored"
 AGENT_CPU_TIME: Final = "pyrometer.agent.cpu.time"
@@ -101,6 +113,8 @@ AGENT_EXPORT_TIME: Final = "pyrometer.agent.export.time"
 AGENT_EXPORT_FAILURES: Final = "pyrometer.agent.export.failures"
 AGENT_DROPPED: Final = "pyrometer.agent.dropped"
 AGENT_QUEUE_BYTES: Final = "pyrometer.agent.queue.usage"
+AGENT_SPOOL_BYTES: Final = "pyrometer.agent.spool.usage"
+AGENT_SPOOL_ERRORS: Final = "pyrometer.agent.spool.errors"
 AGENT_RELOADS: Final = "pyrometer.agent.reloads"
 
 Kind = Literal["gauge", "counter", "updown"]
@@ -169,6 +183,18 @@ AGENT_METRICS: Final[tuple[Metric, ...]] = (
     Metric(AGENT_SAMPLE_ERRORS, "{error}", "counter", (REASON,), "Windows or samples that failed, by reason."),
     Metric(AGENT_SAMPLES_LATE, "{sample}", "counter", (), "Samples taken late."),
     Metric(AGENT_SAMPLES_LOST, "{sample}", "counter", (), "Samples that the rate promised and that were not taken."),
+    Metric(AGENT_SAMPLES_UNSTABLE, "{sample}", "counter", (), "Stacks whose leaf part changed while it was read."),
+    Metric(AGENT_SAMPLES_CUT, "{sample}", "counter", (), "Stacks cut at the root because they were too deep."),
+    Metric(AGENT_RATE, "Hz", "gauge", (), "Samples a second of each process in the windows of the last minute."),
+    Metric(AGENT_COVERAGE, "1", "gauge", (), "Share of the targets' CPU time of the last minute that stacks stand for."),
+    Metric(AGENT_BUDGET_CPU, "1", "gauge", (), "CPU that the agent and its children may use, in cores."),
+    Metric(AGENT_BUDGET_CPU_USED, "1", "gauge", (), "CPU used in the last minute, in cores."),
+    Metric(AGENT_BUDGET_MEMORY, "By", "gauge", (), "Resident memory that the agent and its children may use."),
+    Metric(AGENT_BUDGET_MEMORY_USED, "By", "gauge", (), "Resident memory of the agent and its children."),
+    Metric(AGENT_BUDGET_RATE, "Hz", "gauge", (), "Samples a second of each process that the budget allows."),
+    Metric(AGENT_BUDGET_WINDOWS, "{process}", "gauge", (), "Processes that the budget allows to sample at a time."),
+    Metric(AGENT_BUDGET_PASSED_OVER, "{process}", "gauge", (REASON,), "Processes waiting to be sampled, by what for."),
+    Metric(AGENT_BUDGET_CHANGES, "{change}", "counter", (REASON,), "Times that less or more was allowed, by cause."),
     Metric(AGENT_PROCESSES_IGNORED, "{process}", "updown", (), "Processes beyond the limit of those looked at."),
     Metric(AGENT_DEVICES_IGNORED, "{device}", "counter", (), "Disks, interfaces and file systems beyond the limit."),
     Metric(AGENT_CPU_TIME, "s", "counter", (), "CPU time of the agent and of its children."),
@@ -180,7 +206,9 @@ AGENT_METRICS: Final[tuple[Metric, ...]] = (
     Metric(AGENT_EXPORT_TIME, "s", "counter", (SIGNAL,), "Time spent sending, failed attempts included."),
     Metric(AGENT_EXPORT_FAILURES, "{attempt}", "counter", (SIGNAL, REASON), "Attempts to send that failed."),
     Metric(AGENT_DROPPED, "{batch}", "counter", (SIGNAL, REASON), "Batches given up, by reason."),
-    Metric(AGENT_QUEUE_BYTES, "By", "updown", (), "Bytes waiting to be sent."),
+    Metric(AGENT_QUEUE_BYTES, "By", "updown", (), "Bytes waiting to be sent, in memory and on the disk."),
+    Metric(AGENT_SPOOL_BYTES, "By", "updown", (), "Bytes waiting to be sent that are on the disk."),
+    Metric(AGENT_SPOOL_ERRORS, "{error}", "counter", (REASON,), "Times the spool could not be read or written."),
     Metric(AGENT_RELOADS, "{reload}", "counter", (OUTCOME,), "Times the settings were read again: applied, refused."),
 )
 
