@@ -73,6 +73,7 @@ class SamplingLoop:
         self._stopping = False
         self._born_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
         self._scanned_at_ns = 0
+        self._watched: tuple[PythonProcess, ...] = ()
         self._told: set[str] = set()
         self.scanned = threading.Event()
 
@@ -80,6 +81,11 @@ class SamplingLoop:
     def last_scan_age_s(self) -> float:
         """Seconds since the loop last looked at the processes."""
         return (time.monotonic_ns() - self._scanned_at_ns) / NS_PER_S
+
+    @property
+    def processes(self) -> tuple[PythonProcess, ...]:
+        """The watched processes as of the last scan; from any thread."""
+        return self._watched
 
     @property
     def left(self) -> Mapping[Target, int]:
@@ -122,6 +128,7 @@ class SamplingLoop:
 
     def _scan(self, now: Moment) -> None:
         scan = self._scanner.scan()
+        self._watched = tuple(scan.processes.values())
         self._scanned_at_ns = now.monotonic_ns
         for session in list(self._sessions.values()):
             if scan.processes.get(session.process.target) is not session.process:  # gone, or another program by exec

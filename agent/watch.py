@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from functools import partial
 
 from agent.export import Sender
-from agent.identity import HostIdentity, describe_process
-from agent.matching import IdentityRules
-from agent.metric_export import start_metrics
+from agent.host_identity import HostIdentity
+from agent.identity import Identifier
+from agent.metric_export import MetricReporter
 from agent.profile_export import ProfileExport
 from agent.reader.engine import Target
 from agent.reader.pyspy import PySpyEngine
@@ -16,7 +16,6 @@ from agent.selfmetrics import SelfMetrics
 from agent.settings import AgentSettings
 from agent.targets import Scanner
 
-_MS_PER_S = 1000.0
 _METRICS_END_S = 1.0
 _STALLED_S_MIN = 30.0
 
@@ -48,7 +47,10 @@ class Watch:
         self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="sampling", daemon=True)
         self._thread.start()
-        self._provider = start_metrics(settings.metrics, host, metrics, sender) if settings.metrics.enabled else None
+        self._reporter: MetricReporter | None = None
+        if settings.metrics.enabled:
+            self._reporter = MetricReporter(settings.metrics, host, metrics, sender, lambda: self._loop.processes)
+            self._reporter.start()
 
     @property
     def has_scanned(self) -> bool:
@@ -79,8 +81,8 @@ class Watch:
         self._loop.stop()
         # The loop bounds its own end; a hung one is left behind.
         self._thread.join(self._settings.sampling.stop_s + _METRICS_END_S)
-        if self._provider is not None:
-            self._provider.shutdown(timeout_millis=_METRICS_END_S * _MS_PER_S)
+        if self._reporter is not None:
+            self._reporter.close(_METRICS_END_S)
 
     def _run(self) -> None:
         try:
