@@ -77,7 +77,7 @@ class AgentProcess:
         self._folder = tempfile.TemporaryDirectory(prefix="pyrometer-agent-")
         self.url = f"http://127.0.0.1:{_free_port()}"
         self._settings: dict[str, Any] = {
-            "export": {"endpoint": endpoint},
+            "export": {"endpoint": endpoint, "spool": {"directory": f"{self._folder.name}/spool"}},
             "http": {"address": self.url.removeprefix("http://")},
             "targets": {"allow": [{"service": watch}]},
         }

@@ -1,9 +1,9 @@
 """
 What a program's functions really used: CPU time by name, kept by the program itself where others can read it.
 
-The truth is a file of nanoseconds, one row a thread, one column a name. Only the thread itself writes its row, so no lock
-is needed, and each block of work is short, so that what is not yet written is little. Time is that of the thread's own
-CPU clock: a thread that waits, for a lock or for a CPU, uses none.
+The truth is a file of nanoseconds, one row a thread, one column a name. Only the thread itself writes its row, so no
+lock is needed, and each block of work is short, so that what is not yet written is little. Time is that of the
+thread's own CPU clock: a thread that waits, for a lock or for a CPU, uses none.
 """
 
 import mmap

@@ -117,7 +117,7 @@ def run_bursts():
     """Bursts of about a millisecond, at random, from a thread that mostly sleeps."""
     rng = random.Random(2)
     while True:
-        time.sleep(rng.expovariate(1 / 0.004))
+        time.sleep(rng.expovariate(1 / 0.002))
         rng.choices([do_burst, do_json, do_words], [4, 2, 1])[0]()
 
 
