@@ -12,11 +12,13 @@ from typing import Final
 from agent.destination import Signal, resolve_destination
 from agent.export import Sender
 from agent.http_server import AgentHttpServer
-from agent.identity import HostIdentity, read_host_identity
+from agent.host_identity import HostIdentity, read_host_identity
 from agent.reloading import compare_settings
 from agent.rights import missing_rights
 from agent.selfmetrics import SelfMetrics, build_registry
 from agent.settings import AgentSettings
+from agent.spool import Spool
+from agent.spool_place import spool_directory
 from agent.systemd import Notifier
 from agent.watch import Watch
 from pyrometer import __version__, semconv
@@ -44,14 +46,16 @@ def run_agent(settings: AgentSettings, environment: Mapping[str, str], read_sett
         The exit code: 0 after SIGTERM, 130 after SIGINT.
 
     Raises:
-        ConfigError: If the HTTP address cannot be had.
+        ConfigError: If the HTTP address or the spool cannot be had, or where to send to is wrong.
     """
     _raise_descriptor_limit(settings.targets.targets_max)
     signals = _listen_for_signals()
     metrics = SelfMetrics()
     notifier = Notifier(environment)
-    sender = Sender(settings.export, resolve_destination(settings.export, environment), metrics)
     address, port = settings.http.host_and_port()
+    destination = resolve_destination(settings.export, environment)
+    spool = Spool(settings.export, spool_directory(settings.export.spool, environment), metrics)
+    sender = Sender(settings.export, destination, spool, metrics)
     with contextlib.ExitStack() as stack:
         agent = Agent(settings, read_host_identity(environment), sender, metrics, environment)
         http = AgentHttpServer(
@@ -97,6 +101,7 @@ class Agent:
         """Read the settings again and apply them; wrong ones are told and counted, and those in force stay."""
         try:
             change = compare_settings(self.settings, read_settings())
+            destination = resolve_destination(change.settings.export, self._environment)
         except ConfigError as error:
             self._metrics.add(semconv.AGENT_RELOADS, outcome="refused")
             _LOG.error("settings not reloaded, those in force stay: %s", error)
@@ -106,7 +111,7 @@ class Agent:
         if change.applied:
             self.settings = change.settings
             if change.touches("export"):
-                self._sender.apply(self.settings.export, resolve_destination(self.settings.export, self._environment))
+                self._sender.apply(self.settings.export, destination)
             self.end_watch()
             self.start()
         self._metrics.add(semconv.AGENT_RELOADS, outcome="applied")

@@ -8,8 +8,8 @@ import msgspec
 
 from agent.settings import AgentSettings
 
-# Taken once, when the agent starts: its own address.
-FIXED: Final = ("http",)
+# Taken once, when the agent starts: its own address, and where its spool lies.
+FIXED: Final = ("http", "export.spool.directory")
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from collector.store.protocol import QueryLimits
 from collector.wal import LogLimits
 from pyrometer.addresses import parse_listen_address
 from pyrometer.errors import ConfigError
+from pyrometer.state import home_state_directory, state_directory
 
 _MIB = 1024**2
 
@@ -129,7 +130,4 @@ def data_directory(settings: CollectorSettings, environment: Mapping[str, str] |
     variables = os.environ if environment is None else environment
     if settings.data_dir:
         return Path(settings.data_dir).expanduser().absolute()
-    if state := variables.get("STATE_DIRECTORY"):
-        return Path(state.split(":")[0])
-    state_home = variables.get("XDG_STATE_HOME") or str(Path(variables.get("HOME", "~")).expanduser() / ".local/state")
-    return Path(state_home) / "pyrometer"
+    return state_directory(variables) or home_state_directory(variables)

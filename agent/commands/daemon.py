@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from agent.destination import with_standard_names
 from agent.settings import AgentSettings, load_agent_settings
+from agent.standard_names import with_standard_names
 
 _LOG_LEVELS = {
     "error": logging.ERROR,

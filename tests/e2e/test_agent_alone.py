@@ -1,5 +1,6 @@
 """The agent's extra, installed alone as a user would, into an empty environment, from a built wheel."""
 
+import os
 import subprocess
 import sys
 import time
@@ -66,7 +67,7 @@ def test_the_agent_runs(environment, tmp_path):
     with state.open("wb") as stderr:
         agent = subprocess.Popen(
             [str(environment / "pyrometer"), "agent", "run", "--http-address", "127.0.0.1:0"],
-            stderr=stderr, cwd=tmp_path,
+            stderr=stderr, cwd=tmp_path, env=os.environ | {"STATE_DIRECTORY": str(tmp_path)},
         )  # fmt: skip
     try:
         deadline = time.monotonic() + 30

@@ -1,12 +1,13 @@
 """A real HTTP server, real programs to watch, and waiting with a deadline, for the agent's tests."""
 
-import gzip
 import http.server
 import sys
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+
+from agent.compression import Compression, decompress
 
 
 def wait_until(condition: Callable[[], object], *, timeout_s: float = 30.0) -> None:
@@ -49,8 +50,7 @@ class HttpSink:
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["content-length"]))
-                if self.headers.get("content-encoding") == "gzip":
-                    body = gzip.decompress(body)
+                body = decompress(body, Compression(self.headers.get("content-encoding", "")))
                 headers = {key.lower(): value for key, value in self.headers.items()}
                 answer = sink.answers.pop(0) if sink.answers else Answer()
                 sink.released.wait(answer.delay_s)

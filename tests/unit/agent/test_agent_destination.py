@@ -2,8 +2,10 @@
 
 import pytest
 
-from agent.destination import Signal, resolve_destination, with_standard_names
+from agent.compression import Compression
+from agent.destination import Signal, resolve_destination
 from agent.settings import ExportSettings, load_agent_settings
+from agent.standard_names import with_standard_names
 from pyrometer.errors import ConfigError
 
 
@@ -33,7 +35,7 @@ def test_standard_variables_are_honoured():
             "OTEL_EXPORTER_OTLP_COMPRESSION": "none",
             "OTEL_EXPORTER_OTLP_HEADERS": "Authorization=Bearer%20abc, x = y ,bad",
             "OTEL_EXPORTER_OTLP_PROFILES_HEADERS": "x=z",
-            "OTEL_EXPORTER_OTLP_CERTIFICATE": "/ca.pem",
+            "OTEL_EXPORTER_OTLP_INSECURE": "TRUE",
         }
     )
 
@@ -42,11 +44,10 @@ def test_standard_variables_are_honoured():
         Signal.PROFILES: "https://c:9/base/v1development/profiles",
     }
     assert (settings.export.timeout_s, settings.metrics.interval_s) == (2.5, 15.0)
-    assert not destination.compress
-    assert destination.ca_file == "/ca.pem"
-    assert destination.headers[Signal.METRICS]["authorization"] == "Bearer abc"
-    assert destination.headers[Signal.METRICS]["x"] == "y"
-    assert destination.headers[Signal.PROFILES]["x"] == "z"
+    metrics, profiles = destination.routes[Signal.METRICS], destination.routes[Signal.PROFILES]
+    assert (metrics.compression, metrics.timeout_s) == (Compression.NONE, 2.5)
+    assert metrics.headers["authorization"] == "Bearer abc"
+    assert (metrics.headers["x"], profiles.headers["x"]) == ("y", "z")
 
 
 def test_a_flag_beats_the_standard_variables():
