@@ -20,9 +20,9 @@ from agent.host.readings import Read, Reading, read_all
 from agent.host_identity import HostIdentity
 from agent.metric_otlp import ReadingGroup, encode_readings
 from agent.procfs import read_start
+from agent.python_process import PythonProcess
 from agent.selfmetrics import SelfMetrics
 from agent.settings import MetricsSettings
-from agent.targets import PythonProcess
 from pyrometer import __version__, semconv
 from pyrometer.units import NS_PER_S
 

@@ -7,9 +7,9 @@ from typing import Final, NamedTuple
 
 from agent.host.readings import Reading
 from agent.procfs import STAT_BYTES_MAX, TICKS_PER_S, read_start
+from agent.python_process import PythonProcess
 from agent.reader.engine import Target
 from agent.selfmetrics import SelfMetrics
-from agent.targets import PythonProcess
 from pyrometer import semconv
 
 _PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
