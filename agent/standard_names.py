@@ -65,8 +65,10 @@ def with_standard_names(environment: Mapping[str, str], *, endpoint_given: bool)
             result.setdefault(_OWN + setting, _checked(_OTLP + name, text))
     if interval := environment.get(_INTERVAL, "").strip():
         result.setdefault(f"{_OWN}METRICS__INTERVAL_S", str(parse_milliseconds(_INTERVAL, interval)))
+    if environment.get(f"{_OTLP}METRICS_TEMPORALITY_PREFERENCE", "cumulative").strip().lower() != "cumulative":
+        _LOG.warning("%sMETRICS_TEMPORALITY_PREFERENCE is not followed: sums are sent cumulative", _OTLP)
     if is_true(environment.get("OTEL_SDK_DISABLED", "")):
-        # Metrics come from an SDK; profiles do not.
+        # Metrics are what an SDK sends of the program it is in; profiles are what the agent is for.
         result.setdefault(f"{_OWN}METRICS__ENABLED", "false")
     return result
 

@@ -136,6 +136,7 @@ def _start_logs(
                 *(signal, log.recovered, log.cut_bytes),
             )
         metrics.watch_log(signal, log.waiting_bytes, log.waiting_segments)
+        metrics.watch_senders(signal, log.known_senders)
         flusher = Flusher(
             log,
             writer,

@@ -100,6 +100,7 @@ class LogSettings(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True)
     segment_bytes_max: Bytes = 16 * _MIB
     segment_rows_max: Count = 50_000
     segment_age_max_s: Seconds = 5.0
+    senders_max: Annotated[int, Meta(ge=1, le=10_000_000)] = 100_000
     attempts_max: Annotated[int, Meta(ge=1, le=100)] = 3
     rejected_files_max: Annotated[int, Meta(ge=0, le=100_000)] = 100
 
@@ -110,6 +111,7 @@ class LogSettings(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True)
             segment_bytes_max=self.segment_bytes_max,
             segment_rows_max=self.segment_rows_max,
             segment_age_max_s=self.segment_age_max_s,
+            senders_max=self.senders_max,
         )
 
 
