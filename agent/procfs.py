@@ -3,7 +3,6 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from pyrometer.units import NS_PER_S
 
@@ -104,15 +103,20 @@ def list_processes() -> list[tuple[int, int]]:
 
 def read_start(path: str, bytes_max: int = TEXT_BYTES_MAX) -> bytes:
     """Return a file's first bytes, or nothing where it cannot be read."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)  # a third of the price of a Path's `open`
+    except OSError:
+        return b""
     chunks: list[bytes] = []
     size = 0
     try:
-        with Path(path).open("rb", buffering=0) as file:
-            while size < bytes_max and (chunk := file.read(min(65_536, bytes_max - size))):
-                chunks.append(chunk)
-                size += len(chunk)
+        while size < bytes_max and (chunk := os.read(descriptor, min(65_536, bytes_max - size))):
+            chunks.append(chunk)
+            size += len(chunk)
     except OSError:
         return b""
+    finally:
+        os.close(descriptor)
     return b"".join(chunks)
 
 
@@ -135,11 +139,19 @@ def read_environment(pid: int, names: tuple[str, ...]) -> dict[str, str]:
 
 def read_executable(pid: int) -> str:
     """Return the path of a process's program, or nothing for a kernel thread or a process we may not look at."""
+    return _read_link(f"/proc/{pid}/exe")
+
+
+def read_folder(pid: int) -> str:
+    """Return the path of a process's working directory, or nothing for a process we may not look at."""
+    return _read_link(f"/proc/{pid}/cwd")
+
+
+def _read_link(path: str) -> str:
     try:
-        path = os.readlink(f"/proc/{pid}/exe")  # noqa: PTH115 (a Path would normalise it)
+        return os.readlink(path).removesuffix(" (deleted)")  # noqa: PTH115 (a Path would normalise it)
     except OSError:
         return ""
-    return path.removesuffix(" (deleted)")
 
 
 def read_cgroup(pid: int) -> str:

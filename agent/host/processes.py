@@ -2,7 +2,9 @@
 
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from agent.host.readings import Reading
@@ -18,7 +20,7 @@ _THREADS_MAX: Final = 64
 _STATUS_BYTES_MAX: Final = 8192
 _SWITCHES: Final = {b"voluntary_ctxt_switches:": "voluntary", b"nonvoluntary_ctxt_switches:": "involuntary"}
 
-Switches = dict[str, int]
+Switches = Mapping[str, int]
 
 
 class ProcessReadings(NamedTuple):
@@ -37,11 +39,20 @@ class ProcessReadings(NamedTuple):
 
 
 class _Seen(NamedTuple):
-    """Of a process when it was last read: CPU time, switches by thread, and their sum over all threads ever seen."""
+    """
+    Of a process when it was last read.
 
-    cpu_ns: int
-    by_thread: dict[str, Switches]
-    switches: Switches
+    Attributes:
+        cpu_ns: Its clock as the scanner saw it.
+        ticks: Its clock, user and system, when its switches were read.
+        by_thread: Switches of each of its threads.
+        switches: Their sum over all threads ever seen.
+    """
+
+    cpu_ns: int = 0
+    ticks: tuple[bytes, bytes] = (b"", b"")
+    by_thread: Mapping[str, Switches] = MappingProxyType({})
+    switches: Switches = MappingProxyType({})
 
 
 class ProcessReader:
@@ -76,14 +87,14 @@ class ProcessReader:
         busiest = sorted(processes, key=self._unseen_cpu_ns)[: self._processes_max]
         self._metrics.set(semconv.AGENT_PROCESSES_UNREPORTED, len(processes) - len(busiest))
         self._seen = {
-            process.target: self._seen.get(process.target, _Seen(0, {}, {}))._replace(cpu_ns=process.stat.cpu_ns)
+            process.target: self._seen.get(process.target, _Seen())._replace(cpu_ns=process.stat.cpu_ns)
             for process in processes
         }
         for process in busiest:
             fields = self._stat_fields(process.target)
             if fields is not None:
                 start_s = process.target.start_ticks / TICKS_PER_S
-                readings = [*_of_stat(fields, start_s), *self._of_files(process.target, int(fields[17]))]
+                readings = [*_of_stat(fields, start_s), *self._of_files(process.target, fields)]
                 yield ProcessReadings(process.attributes, start_s, readings)
 
     def _unseen_cpu_ns(self, process: PythonProcess) -> int:
@@ -97,7 +108,7 @@ class ProcessReader:
             return None
         return fields
 
-    def _of_files(self, target: Target, threads: int) -> Iterator[Reading]:
+    def _of_files(self, target: Target, fields: Sequence[bytes]) -> Iterator[Reading]:
         folder = f"{self._proc}/{target.pid}"
         descriptors = _count_descriptors(f"{folder}/fd")
         if descriptors is not None:
@@ -107,25 +118,31 @@ class ProcessReader:
             if name in (b"read_bytes", b"write_bytes") and value.isdigit():
                 labels = {semconv.DISK_IO_DIRECTION: name.removesuffix(b"_bytes").decode()}
                 yield Reading(semconv.PROCESS_DISK_IO, int(value), labels)
-        if threads <= _THREADS_MAX:
-            for kind, count in self._switches(target, f"{folder}/task").items():
+        if int(fields[17]) <= _THREADS_MAX:
+            for kind, count in self._switches(target, (fields[11], fields[12])).items():
                 yield Reading(semconv.PROCESS_CONTEXT_SWITCHES, count, {semconv.PROCESS_CONTEXT_SWITCH_TYPE: kind})
 
-    def _switches(self, target: Target, folder: str) -> Switches:
-        """Return the context switches of all threads, those that ended since they were first seen included."""
+    def _switches(self, target: Target, ticks: tuple[bytes, bytes]) -> Switches:
+        """
+        Return the context switches of all threads, those that ended since they were first seen included.
+
+        They are half the price of a report, so that those of a process that used no CPU time are not read again.
+        """
         seen = self._seen[target]
-        by_thread: dict[str, Switches] = {}
+        if ticks == seen.ticks:
+            return seen.switches
+        folder = f"{self._proc}/{target.pid}/task"
         try:
-            names = os.listdir(folder)  # noqa: PTH208
+            names = os.listdir(folder)[:_THREADS_MAX]  # noqa: PTH208
         except OSError:
-            return {}
-        for name in names[:_THREADS_MAX]:
-            counts = by_thread[name] = _read_switches(f"{folder}/{name}/status")
+            return seen.switches
+        by_thread = {name: _read_switches(f"{folder}/{name}/status") for name in names}
+        switches = Counter(seen.switches)
+        for name, counts in by_thread.items():
             before = seen.by_thread.get(name, {})
-            for kind, count in counts.items():
-                seen.switches[kind] = seen.switches.get(kind, 0) + max(0, count - before.get(kind, 0))
-        self._seen[target] = seen._replace(by_thread=by_thread)
-        return seen.switches
+            switches.update({kind: max(0, count - before.get(kind, 0)) for kind, count in counts.items()})
+        self._seen[target] = _Seen(seen.cpu_ns, ticks, by_thread, switches)
+        return switches
 
 
 def _of_stat(fields: Sequence[bytes], start_s: float) -> Iterator[Reading]:
@@ -149,7 +166,7 @@ def _count_descriptors(folder: str) -> int | None:
 
 
 def _read_switches(path: str) -> Switches:
-    counts: Switches = {}
+    counts: dict[str, int] = {}
     for line in read_start(path, _STATUS_BYTES_MAX).splitlines()[-2:]:
         fields = line.split()
         if len(fields) == 2 and fields[0] in _SWITCHES and fields[1].isdigit():  # noqa: PLR2004
