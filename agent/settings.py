@@ -29,6 +29,10 @@ class Match(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=Tru
     service: Regex = None
     user: Regex = None
     cgroup: Regex = None
+    container: Regex = None
+    image: Regex = None
+    pod: Regex = None
+    unit: Regex = None
     command_line: Regex = None
 
 
@@ -48,8 +52,20 @@ class TargetSettings(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     deny: tuple[Match, ...] = ()
     scan_interval_s: Seconds = 1.0
     young_s: Annotated[float, msgspec.Meta(ge=0.0, le=60.0)] = 1.0
+    # CPU time of one scan that goes into finding out what new processes are; the others wait for the next.
+    classify_ms_max: Annotated[float, msgspec.Meta(ge=1.0, le=1000.0)] = 8.0
     targets_max: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 512
     processes_max: Annotated[int, msgspec.Meta(ge=1, le=4_194_304)] = 32_768
+
+
+class PerfSettings(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """Native and kernel stacks of processes that are not watched, from the kernel's perf events."""
+
+    # auto and on differ in how loudly a missing right is told.
+    enabled: Literal["auto", "on", "off"] = "auto"
+    # Looks at each CPU a second; on a machine with many CPUs fewer, so that all together stay below the second number.
+    rate_hz: Annotated[float, msgspec.Meta(ge=0.1, le=999.0)] = 19.0
+    samples_per_s_max: Annotated[float, msgspec.Meta(ge=1.0, le=100_000.0)] = 50.0
 
 
 class SamplingSettings(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -64,6 +80,7 @@ class SamplingSettings(msgspec.Struct, forbid_unknown_fields=True, kw_only=True)
     backoff_max_s: Seconds = 600.0
     # How long CPU time waits for a window that sees its thread; then it is reported as not sampled.
     carry_s_max: Annotated[float, msgspec.Meta(ge=1.0, le=3600.0)] = 60.0
+    perf: PerfSettings = msgspec.field(default_factory=PerfSettings)
     # How long the windows being taken may need to end when the agent is told to stop.
     stop_s: Annotated[float, msgspec.Meta(ge=0.0, le=30.0)] = 1.5
 
@@ -160,6 +177,8 @@ class HttpSettings(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 class IdentitySettings(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """What processes are called, where they do not say it themselves; the first rule that names a thing gives it."""
 
+    # Whether the commit checked out around a process's working directory is its release where nothing else is.
+    git: bool = False
     rules: tuple[IdentityRule, ...] = (
         IdentityRule(
             match=Match(command_line=r"\bpyrometer (agent|collector|dashboard|demo|up)\b"),

@@ -162,6 +162,9 @@ AGENT_CPU_NOT_SAMPLED: Final = "pyrometer.agent.cpu.not_sampled"
 AGENT_HOST_CPU_TIME: Final = "pyrometer.agent.host.cpu.time"
 AGENT_HOST_CPU_DEBT: Final = "pyrometer.agent.host.cpu.debt"
 AGENT_HOST_NAMES_FOLDED: Final = "pyrometer.agent.host.names.folded"
+AGENT_EVENTS_SEEN: Final = "pyrometer.agent.events.seen"
+AGENT_EVENTS_LOST: Final = "pyrometer.agent.events.lost"
+AGENT_EVENTS_REFUSED: Final = "pyrometer.agent.events.refused"
 AGENT_EXPORTED: Final = "pyrometer.agent.exported"
 AGENT_EXPORT_TIME: Final = "pyrometer.agent.export.time"
 AGENT_EXPORT_FAILURES: Final = "pyrometer.agent.export.failures"
@@ -288,7 +291,13 @@ PROCESS_METRICS: Final[tuple[Metric, ...]] = (
 )
 
 AGENT_METRICS: Final[tuple[Metric, ...]] = (
-    Metric(AGENT_TARGETS, "{process}", "updown", (STATE,), "Processes by what is done with them; of those that are not Python only what is waiting."),
+    Metric(
+        AGENT_TARGETS,
+        "{process}",
+        "updown",
+        (STATE,),
+        "Processes by what is done with them; of those that are not Python only what is waiting.",
+    ),
     Metric(AGENT_WINDOWS, "{window}", "counter", (), "Windows sampled."),
     Metric(AGENT_SAMPLES, "{sample}", "counter", (), "Stacks seen."),
     Metric(AGENT_SAMPLE_ERRORS, "{error}", "counter", (REASON,), "Windows or samples that failed, by reason."),
@@ -320,6 +329,9 @@ AGENT_METRICS: Final[tuple[Metric, ...]] = (
     Metric(AGENT_HOST_CPU_TIME, "s", "counter", (STATE,), "CPU time of the host, by who accounts for it."),
     Metric(AGENT_HOST_CPU_DEBT, "s", "updown", (), "CPU time of processes beyond the host's busy time, still to even."),
     Metric(AGENT_HOST_NAMES_FOLDED, "{name}", "counter", (), "Programs beyond the limit of those named in a window."),
+    Metric(AGENT_EVENTS_SEEN, "{sample}", "counter", (), "Perf events: moments at which a thread was on a CPU."),
+    Metric(AGENT_EVENTS_LOST, "{sample}", "counter", (), "Perf events that the rings had no room for."),
+    Metric(AGENT_EVENTS_REFUSED, "1", "gauge", (REASON,), "1 where perf events are wanted and cannot be had, and why."),
     Metric(AGENT_EXPORTED, "By", "counter", (SIGNAL,), "Bytes the collector accepted, as sent."),
     Metric(AGENT_EXPORT_TIME, "s", "counter", (SIGNAL,), "Time spent sending, failed attempts included."),
     Metric(AGENT_EXPORT_FAILURES, "{attempt}", "counter", (SIGNAL, REASON), "Attempts to send that failed."),

@@ -11,7 +11,7 @@ Stacks of the profile, all of count 0 unless an engine saw native code run::
 import os
 import time
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -36,7 +36,9 @@ _OUTSIDE: Final = Frame("[outside the agent's pid namespace]", frame_type=FrameT
 _FIRST_PID_NAMESPACE: Final = "pid:[4026531836]"
 _KERNEL_THREAD: Final = 0x00200000
 _STAT_BYTES_MAX: Final = 1024
-_NO_STACKS: Final[Mapping[int, Sequence[Sample]]] = {}
+
+# Gives the native and kernel stacks seen since the last call, by pid; those of the pids it is given are not wanted.
+TakeStacks = Callable[[Collection[int]], Mapping[int, Sequence[Sample]]]
 
 
 class _Clock(NamedTuple):
@@ -64,6 +66,7 @@ class HostLedger:
         metrics: SelfMetrics,
         *,
         processes_max: int,
+        take_stacks: TakeStacks = lambda _: {},
         proc: str = "/proc",
     ) -> None:
         """
@@ -74,12 +77,14 @@ class HostLedger:
             host: Resource attributes of the machine.
             metrics: Where it counts.
             processes_max: Most processes read; what those beyond used shows as time that none accounts for.
+            take_stacks: Gives stacks of processes that are not watched, where an engine reads any.
             proc: Where procfs is mounted.
         """
         self._settings = settings
         self._attributes = {**host, semconv.SERVICE_NAME: SERVICE}
         self._metrics = metrics
         self._processes_max = processes_max
+        self._take_stacks = take_stacks
         self._proc = proc
         self._own_pid = os.getpid()
         self._unaccounted = _unaccounted_frame(proc)
@@ -113,7 +118,6 @@ class HostLedger:
         now: Moment,
         watched_cpu_ns: int,
         watched: Collection[int] = (),
-        stacks: Mapping[int, Sequence[Sample]] = _NO_STACKS,
     ) -> Profile | None:
         """
         Close the window and begin the next.
@@ -123,7 +127,6 @@ class HostLedger:
             watched_cpu_ns: What watched processes used since the last call, those that ended included, by clocks that
                 were just read; whether it was reported already does not matter.
             watched: Pids of the watched processes, which others account for; best a set.
-            stacks: Native and kernel stacks that were seen of processes, by pid.
 
         Returns:
             Its profile. With *watched_cpu_ns* its values sum to the busy time of ``/proc/stat``: what processes account
@@ -131,6 +134,7 @@ class HostLedger:
             None for the first call, and where ``/proc/stat`` cannot be read.
         """
         uses = list(self._read_uses(watched))
+        stacks = self._take_stacks(watched)
         busy_ns = read_busy_ns(self._proc)
         settled, self._settled = self._settled, None if busy_ns is None else (now, busy_ns)
         if settled is None or busy_ns is None or now.monotonic_ns <= settled[0].monotonic_ns:

@@ -23,7 +23,7 @@ _TURN_S_MAX: Final = 1.0
 # A ring is emptied when it may be half full at the worst.
 _RING_SHARE: Final = 0.5
 _CPUS_CHECKED_S: Final = 10.0
-# Periods differ from turn to turn: a fixed rhythm would see only a part of work with the same rhythm.
+# Periods differ from CPU to CPU and from time to time: a fixed rhythm would see only a part of work with the same one.
 _SPREAD: Final = 0.2
 _STOP_S: Final = 5.0
 
@@ -31,7 +31,7 @@ _STOP_S: Final = 5.0
 class PerfReader:
     """Samples all CPUs from `start` to `close`; windows may be opened and taken from any thread."""
 
-    def __init__(self, rate_hz: float = 19, samples_per_s_max: float = 200) -> None:
+    def __init__(self, rate_hz: float = 19, samples_per_s_max: float = 50) -> None:
         """
         Prepare; nothing is opened before `start`.
 
@@ -134,7 +134,7 @@ class PerfReader:
         for cpu in cpus:
             if cpu not in self._events:
                 with contextlib.suppress(LookupError):
-                    self._events[cpu] = CpuEvent(cpu, self.period_ns)
+                    self._events[cpu] = CpuEvent(cpu, self._random_period_ns())
         self._cpus_checked_at_ns = time.monotonic_ns()
 
     def _close_events(self) -> None:
@@ -183,10 +183,10 @@ class PerfReader:
         ended = [watch for watch in watches if now_ns >= watch.end_ns]
         if regular:
             self._regular_at_ns = now_ns
-            self._vary_period()
             ended += [watch for watch in watches if watch not in ended and not watch.target.is_alive()]
             if now_ns - self._cpus_checked_at_ns > _CPUS_CHECKED_S * NS_PER_S:
                 self._open_events(online_cpus())
+                self._vary_period()
         self._finish(ended)
 
     def _drain(self) -> tuple[list[Sighting], int]:
@@ -220,8 +220,12 @@ class PerfReader:
                 watch.add(one)
 
     def _vary_period(self) -> None:
+        """Set new periods; not often, as it interrupts each CPU."""
         for event in self._events.values():
-            event.set_period(int(self.period_ns * self._random.uniform(1 - _SPREAD, 1 + _SPREAD)))
+            event.set_period(self._random_period_ns())
+
+    def _random_period_ns(self) -> int:
+        return int(self.period_ns * self._random.uniform(1 - _SPREAD, 1 + _SPREAD))
 
     def _finish(self, ended: list[Watch]) -> None:
         with self._lock:

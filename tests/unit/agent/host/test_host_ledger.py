@@ -40,12 +40,13 @@ def at(second: float) -> Moment:
     return Moment(int(second * NS_PER_S), int((1_795_000_000 + second) * NS_PER_S))
 
 
-def a_ledger(proc="/proc", *, processes_max=1000, metrics=None, **settings) -> HostLedger:
+def a_ledger(proc="/proc", *, processes_max=1000, metrics=None, take_stacks=lambda _: {}, **settings) -> HostLedger:
     return HostLedger(
         LedgerSettings(**settings),
         {"host.name": "h1"},
         metrics or SelfMetrics(),
         processes_max=processes_max,
+        take_stacks=take_stacks,
         proc=str(proc),
     )
 
@@ -194,16 +195,18 @@ def test_processes_beyond_the_limit_are_not_read(tree):
 
 
 def test_native_stacks_divide_what_their_process_used(tree):
-    """Stacks that an engine saw stand below the program's name, and sum to its clock."""
+    """Stacks that an engine saw stand below the name and sum to the clock; whose stacks are not wanted is said."""
     tree.set_process(10, "nginx", 0)
-    ledger = a_ledger(tree.root)
-    ledger.settle(at(0), 0)
-    tree.set_busy(2)
-    tree.set_process(10, "nginx", 2)
     read, write = (Frame(name, frame_type=FrameType.NATIVE) for name in ("read", "write"))
     seen = {10: [Sample(stack=(read,), count=3, value=0), Sample(stack=(write,), count=1, value=0)]}
-    profile = ledger.settle(at(10), 0, stacks=seen)
+    asked = []
+    ledger = a_ledger(tree.root, take_stacks=lambda watched: asked.append(watched) or seen)
+    ledger.settle(at(0), 0, {20})
+    tree.set_busy(2)
+    tree.set_process(10, "nginx", 2)
+    profile = ledger.settle(at(10), 0, {20, 21})
 
+    assert [{20}, {20, 21}] == asked
     assert seconds(profile) == {"[other process];nginx;read": 1.5, "[other process];nginx;write": 0.5}
     assert sum(profile.counts().values()) == 4
 
