@@ -11,10 +11,10 @@ from typing import Final
 
 from agent.destination import Signal, resolve_destination
 from agent.export import Sender
-from agent.http_server import AgentHttpServer
 from agent.host_identity import HostIdentity, read_host_identity
+from agent.http_server import AgentHttpServer
 from agent.reloading import compare_settings
-from agent.rights import missing_rights
+from agent.rights import missing_right
 from agent.selfmetrics import SelfMetrics, build_registry
 from agent.settings import AgentSettings
 from agent.spool import Spool
@@ -178,8 +178,8 @@ def _listen_for_signals() -> "queue.SimpleQueue[int]":
 
 def _announce(address: str, url: str) -> None:
     _LOG.info("pyrometer agent %s: state on http://%s/readyz, sending to %s", __version__, address, url)
-    if missing := missing_rights():
-        _LOG.warning("%s; host metrics are sent all the same", missing)
+    if missing := missing_right():
+        _LOG.warning("%s; %s; host metrics are sent all the same", missing.what, missing.mend)
 
 
 def _raise_descriptor_limit(targets_max: int) -> None:
