@@ -168,8 +168,8 @@ class SpoolFile:
     def _give_space_back(self) -> None:
         [free_pages] = self._connection.execute("PRAGMA freelist_count").fetchone()
         if free_pages > _FREE_PAGES_MAX:
-            self._connection.execute("PRAGMA incremental_vacuum").fetchall()
-            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            # As a script: `execute` would stop after the first page.
+            self._connection.executescript("PRAGMA incremental_vacuum; PRAGMA wal_checkpoint(TRUNCATE);")
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:
