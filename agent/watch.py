@@ -5,16 +5,21 @@ from collections.abc import Mapping
 from functools import partial
 
 from agent.export import Sender
+from agent.governor import Governor
+from agent.host.ledger import HostLedger
 from agent.host_identity import HostIdentity
 from agent.identity import Identifier
 from agent.metric_export import MetricReporter
 from agent.profile_export import ProfileExport
 from agent.reader.engine import Target
+from agent.reader.pace import Pace
+from agent.reader.perf.host import HostStacks
 from agent.reader.pyspy import PySpyEngine
 from agent.sampling import SamplingLoop
 from agent.selfmetrics import SelfMetrics
-from agent.settings import AgentSettings
+from agent.settings import AgentSettings, PerfSettings
 from agent.targets import Scanner
+from pyrometer import semconv
 
 _METRICS_END_S = 1.0
 _STALLED_S_MIN = 30.0
@@ -43,7 +48,9 @@ class Watch:
             accounts: CPU time in nanoseconds that an earlier watch has reported of each process.
         """
         self._settings = settings
-        self._loop = _build_loop(settings, host, sender, metrics, accounts or {})
+        perf = settings.sampling.perf if settings.ledger.enabled else PerfSettings(enabled="off")
+        self._stacks = HostStacks(perf, metrics)
+        self._loop = _build_loop(settings, host, sender, metrics, accounts or {}, stacks=self._stacks)
         self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="sampling", daemon=True)
         self._thread.start()
@@ -83,6 +90,7 @@ class Watch:
         self._thread.join(self._settings.sampling.stop_s + _METRICS_END_S)
         if self._reporter is not None:
             self._reporter.close(_METRICS_END_S)
+        self._stacks.close()
 
     def _run(self) -> None:
         try:
@@ -97,15 +105,33 @@ def _build_loop(
     sender: Sender,
     metrics: SelfMetrics,
     accounts: Mapping[Target, int],
+    *,
+    stacks: HostStacks,
 ) -> SamplingLoop:
+    sampling = settings.sampling
+    pace = Pace(sampling.rate_hz)
+    targets_max = settings.targets.targets_max
+    ledger = HostLedger(
+        settings.ledger,
+        host.attributes,
+        metrics,
+        processes_max=settings.targets.processes_max,
+        take_stacks=stacks.take,
+    )
     return SamplingLoop(
         settings,
         Scanner(
             settings.targets,
-            partial(describe_process, host=host, rules=IdentityRules(settings.identity.rules)),
+            Identifier(host, settings.identity, count=partial(_count_identity_error, metrics)).describe,
         ),
         PySpyEngine(rate_hz=settings.sampling.rate_hz, window_s=settings.sampling.window_s),
         ProfileExport(sender, batch_bytes_max=settings.export.batch_bytes_max).deliver,
         metrics,
+        governor=Governor(settings.budget, pace, metrics, window_s=sampling.window_s, windows_max=targets_max),
+        ledger=ledger if settings.ledger.enabled else None,
         left=accounts,
     )
+
+
+def _count_identity_error(metrics: SelfMetrics, reason: str) -> None:
+    metrics.add(semconv.AGENT_IDENTITY_ERRORS, reason=reason)

@@ -41,6 +41,9 @@ TELEMETRY_SDK_NAME: Final = "telemetry.sdk.name"
 TELEMETRY_SDK_LANGUAGE: Final = "telemetry.sdk.language"
 TELEMETRY_SDK_VERSION: Final = "telemetry.sdk.version"
 
+# The value of service.name under which an agent bills what no watched process of its host used.
+HOST_SERVICE: Final = "host"
+
 # Attributes of samples and frames.
 THREAD_ID: Final = "thread.id"
 THREAD_NAME: Final = "thread.name"

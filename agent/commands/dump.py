@@ -10,7 +10,7 @@ from agent.commands.options import (
     required_pid_option,
     subprocesses_option,
 )
-from agent.identity import runtime_version
+from agent.evidence import runtime_version
 from agent.procfs import read_arguments, read_executable
 from agent.reader.engine import find_target
 from agent.reader.pyspy_dump import DumpedThread, descendants, dump_threads

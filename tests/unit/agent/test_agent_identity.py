@@ -1,71 +1,20 @@
 """Who a process is."""
 
-import os
 import re
-import shutil
-from pathlib import Path
 
-import pytest
 from agent_processes import PYTHON, WAITING
-from hypothesis import given
-from hypothesis import strategies as st
 
-from agent.identity import (
-    ATTRIBUTES_MAX,
-    KEY_CHARS_MAX,
-    VALUE_CHARS_MAX,
-    HostIdentity,
-    describe_process,
-    is_python,
-    parse_resource_attributes,
-    read_host_identity,
-    runtime_version,
-)
-from agent.matching import IdentityRules
-from agent.procfs import boot_time_s, read_executable, read_stat
-from agent.settings import IdentityRule, Match
+from agent.host_identity import HostIdentity
+from agent.identity import Identifier
+from agent.procfs import boot_time_s, read_stat
+from agent.settings import IdentityRule, IdentitySettings, Match
 
 HOST = HostIdentity({"host.name": "h1", "host.id": "0123", "host.arch": "amd64", "os.type": "linux"}, boot_time_s())
 
 
 def describe(process, rules=()):
     process.stdout.readline()
-    return describe_process(read_stat(process.pid), HOST, IdentityRules(tuple(rules)))
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("service.name=shop,service.version=1.2", {"service.name": "shop", "service.version": "1.2"}),
-        (" service.name = shop , a=b ", {"service.name": "shop", "a": "b"}),
-        ("service.name=my%20shop%2C%20ltd", {"service.name": "my shop, ltd"}),
-        ("a=b=c", {"a": "b=c"}),
-        ("a=%zz", {"a": "%zz"}),
-        ("novalue,=x,,a=", {"a": ""}),
-        ("", {}),
-    ],
-)
-def test_resource_attributes_are_parsed_as_the_specification_says(text, expected):
-    """Pairs are trimmed and percent-decoded; what is not a pair is left out."""
-    assert parse_resource_attributes(text) == expected
-
-
-@given(st.text(max_size=300))
-def test_any_text_is_parsed_within_the_limits(text):
-    """Hostile text raises nothing and cannot grow past the limits."""
-    found = parse_resource_attributes(text)
-
-    assert len(found) <= ATTRIBUTES_MAX
-    assert all(0 < len(key) <= KEY_CHARS_MAX and len(value) <= VALUE_CHARS_MAX for key, value in found.items())
-
-
-def test_too_many_and_too_long_attributes_are_cut():
-    """The number of attributes, and the length of each, is bounded."""
-    many = parse_resource_attributes(",".join(f"k{i}={'v' * 5000}" for i in range(1000)))
-
-    assert len(many) == ATTRIBUTES_MAX
-    assert set(map(len, many.values())) == {VALUE_CHARS_MAX}
-    assert parse_resource_attributes(f"{'k' * 300}=v") == {}
+    return Identifier(HOST, IdentitySettings(rules=tuple(rules))).describe(read_stat(process.pid))
 
 
 def test_a_process_says_itself_who_it_is(start_process):
@@ -138,7 +87,7 @@ def test_process_attributes_follow_the_conventions(start_process):
     """Pid, start, executable and runtime are there; the instance id is a stable UUID."""
     process = start_process(PYTHON, "-c", WAITING)
     attributes = describe(process).attributes
-    again = describe_process(read_stat(process.pid), HOST, IdentityRules(())).attributes
+    again = Identifier(HOST, IdentitySettings(rules=())).describe(read_stat(process.pid)).attributes
 
     assert attributes["process.pid"] == process.pid
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", attributes["process.creation.time"])
@@ -148,51 +97,3 @@ def test_process_attributes_follow_the_conventions(start_process):
     assert re.fullmatch(r"[0-9a-f-]{36}", attributes["service.instance.id"])
     assert attributes["service.instance.id"] == again["service.instance.id"]
     assert attributes["host.name"] == "h1"
-
-
-def test_python_is_told_from_other_programs(start_process):
-    """An interpreter is one by its name; a shell and a sleep are not."""
-    python = start_process(PYTHON, "-c", WAITING)
-    sleep = start_process("/bin/sleep", "60")
-    python.stdout.readline()
-
-    assert is_python(read_stat(python.pid), read_executable(python.pid))
-    assert not is_python(read_stat(sleep.pid), read_executable(sleep.pid))
-
-
-def test_hidden_program_is_taken_by_its_short_name():
-    """Where the program cannot be read, the kernel's name decides, so that the missing right shows."""
-    stat = read_stat(os.getpid())
-
-    assert is_python(stat, "") == stat.command.startswith("python")
-
-
-def test_runtime_version_comes_from_the_program_or_its_library(start_process):
-    """The version stands in the executable's name; a program without it and without libpython has none."""
-    sleep = start_process("/bin/sleep", "60")
-
-    assert runtime_version(1, "/usr/bin/python3.13") == "3.13"
-    assert runtime_version(sleep.pid, "/usr/bin/sleep") == ""
-
-
-def test_host_identity_names_the_machine():
-    """Host name, architecture and boot time are known, and the agent's own environment can rename the host."""
-    host = read_host_identity({"OTEL_RESOURCE_ATTRIBUTES": "host.name=renamed,service.name=no"})
-
-    assert host.attributes["host.name"] == "renamed"
-    assert host.attributes["os.type"] == "linux"
-    assert host.attributes["host.arch"] in {"amd64", "arm64"}
-    assert "service.name" not in host.attributes
-    assert host.boot_time_s > 1_500_000_000
-
-
-def test_a_renamed_interpreter_is_still_python(start_process, tmp_path):
-    """A copy of the interpreter under another name is found by the libpython it has mapped, where it has one."""
-    real = os.path.realpath(PYTHON)
-    copy = tmp_path / "myapp"
-    shutil.copy(real, copy)
-    process = start_process(str(copy), "-c", WAITING, environment={"PYTHONHOME": "/usr"})
-    process.stdout.readline()
-    linked = "libpython" in Path(f"/proc/{process.pid}/maps").read_text()
-
-    assert is_python(read_stat(process.pid), read_executable(process.pid)) == linked

@@ -6,18 +6,18 @@ from pathlib import Path
 import pytest
 from agent_processes import PYTHON, WAITING, wait_until
 
-from agent.identity import HostIdentity, describe_process
-from agent.matching import IdentityRules
+from agent.host_identity import HostIdentity
+from agent.identity import Identifier
 from agent.procfs import TICKS_PER_S, boot_time_s, list_pids, read_stat
-from agent.settings import Match, TargetSettings
+from agent.settings import IdentitySettings, Match, TargetSettings
 from agent.targets import Scanner, State
 
 HOST = HostIdentity({"host.name": "h1"}, boot_time_s())
 _NEVER_PID = 2**22 + 1
 
 
-def describe(stat):
-    return describe_process(stat, HOST, IdentityRules(()))
+def new_identifier():
+    return Identifier(HOST, IdentitySettings(rules=()))
 
 
 @pytest.fixture
@@ -25,7 +25,8 @@ def make_scanner():
     scanners = []
 
     def make(own_pid=_NEVER_PID, **settings):
-        scanner = Scanner(TargetSettings(young_s=0.0, **settings), describe, own_pid=own_pid)
+        settings = {"young_s": 0.0, "classify_ms_max": 1000.0, **settings}
+        scanner = Scanner(TargetSettings(**settings), new_identifier().describe, own_pid=own_pid)
         scanners.append(scanner)
         return scanner
 
@@ -111,13 +112,12 @@ def test_a_reused_pid_is_another_target(make_scanner, start_process):
     scanner = make_scanner(allow=(Match(service="^reused$"),))
     (watched,) = scanner.scan().processes.values()
     entry = scanner._known[process.pid]
-    entry.start_ticks -= 1000
-    entry.process, entry.check_at = None, 0.0
+    entry.inode -= 1
     (again,) = scanner.scan().processes.values()
 
     assert again is not watched
     assert again.target == watched.target
-    watched.close()
+    assert watched.descriptor == -1
 
 
 def test_a_shell_that_becomes_python_is_found(make_scanner, start_process):
@@ -130,7 +130,7 @@ def test_a_shell_that_becomes_python_is_found(make_scanner, start_process):
     process.stdin.flush()
     process.stdout.readline()
 
-    assert pids(scanner.scan()) == {process.pid}
+    wait_until(lambda: pids(scanner.scan()) == {process.pid})
 
 
 def test_an_exec_of_another_python_program_is_told_apart(make_scanner, start_process):
@@ -157,8 +157,8 @@ def test_young_processes_wait(start_process):
     process = named(start_process, "young")
     born = read_stat(process.pid).start_ticks / TICKS_PER_S
     now = [born + 4.0]
-    settings = TargetSettings(young_s=5.0, allow=(Match(service="^young$"),))
-    scanner = Scanner(settings, describe, own_pid=_NEVER_PID, clock=lambda: now[0])
+    settings = TargetSettings(young_s=5.0, classify_ms_max=1000.0, allow=(Match(service="^young$"),))
+    scanner = Scanner(settings, new_identifier().describe, own_pid=_NEVER_PID, clock=lambda: now[0])
     early = scanner.scan()
     now[0] = born + 6.0
     late = scanner.scan()
