@@ -8,7 +8,7 @@ from typing import Final
 from agent.containers import parse_placement
 from agent.doctor.engines import choose_engine
 from agent.doctor.files import HostFiles
-from agent.doctor.finding import Finding, fail, ok, warn
+from agent.doctor.finding import Finding, Level, fail, ok, warn
 from agent.evidence import is_python_by_maps, is_python_by_name, runtime_version
 from agent.host_identity import HostIdentity
 from agent.identity import Identifier
@@ -35,7 +35,10 @@ def check_target(pid: int, settings: AgentSettings, host: HostIdentity, files: H
     stat = read_stat(pid)
     if stat is None or stat.start_ticks != target.start_ticks:
         raise TargetNotFoundError(f"process {pid} has ended")
-    yield _check_program(stat)
+    program = _check_program(stat)
+    yield program
+    if program.level is Level.FAIL:
+        return
     yield from _check_state(stat)
     yield _check_namespaces(pid, files)
     yield from _check_placement(pid, files)
