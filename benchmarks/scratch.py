@@ -11,6 +11,7 @@ from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 CACHE: Final = ROOT / ".cache" / "benchmarks"
+SID: Final = ROOT / ".cache" / "debian-sid"
 _INSTALL_TIMEOUT_S: Final = 600
 
 
@@ -28,11 +29,16 @@ class Interpreter:
 
 @cache
 def find_interpreters() -> tuple[Interpreter, ...]:
-    """Return one interpreter of each version from 3.11 on: of pyenv, on the PATH, and the one that runs this."""
+    """
+    Return one interpreter of each version from 3.11 on: the one that runs this, of pyenv, on the PATH, of Debian sid.
+
+    The last are there after ``make soak``; see scripts/debian_sid.sh.
+    """
     candidates = [Path(sys._base_executable)]  # type: ignore[attr-defined]  # noqa: SLF001 (the one below a venv)
     pyenv = Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser()
     candidates += sorted(pyenv.glob("versions/3.*/bin/python3"), reverse=True)
     candidates += [Path(found) for minor in range(11, 16) if (found := shutil.which(f"python3.{minor}"))]
+    candidates += sorted(SID.glob("bin/python3.*"))
     chosen: dict[str, Path] = {}
     for candidate in candidates:
         version = _version_of(candidate)
