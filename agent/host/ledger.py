@@ -25,7 +25,6 @@ from pyrometer import semconv
 from pyrometer.units import NS_PER_S
 from pyrometer.values import NOT_SAMPLED, OTHER_PROCESS, Frame, FrameType, Profile, Sample, Stack
 
-SERVICE: Final = "host"
 AGENT_NAME: Final = "pyrometer-agent"
 _KERNEL: Final = Frame("[kernel]", frame_type=FrameType.KERNEL)
 _OTHERS: Final = Frame("[others]", frame_type=FrameType.MARKER)
@@ -81,7 +80,7 @@ class HostLedger:
             proc: Where procfs is mounted.
         """
         self._settings = settings
-        self._attributes = {**host, semconv.SERVICE_NAME: SERVICE}
+        self._attributes = {**host, semconv.SERVICE_NAME: semconv.HOST_SERVICE}
         self._metrics = metrics
         self._processes_max = processes_max
         self._take_stacks = take_stacks
