@@ -176,7 +176,7 @@ def plain_name(name: bytes) -> str:
         length = int(digits[:4])
         part, rest = rest[len(digits) : len(digits) + length], rest[len(digits) + length :]
         parts.append(part)
-    if not parts or not rest.startswith("E"):
+    if not parts or not all(parts) or not rest.startswith("E"):
         return text[:_NAME_CHARS_MAX]
     if len(parts) > 1 and len(parts[-1]) == _RUST_HASH_CHARS and parts[-1].startswith("h"):
         parts.pop()
