@@ -8,13 +8,15 @@ from pathlib import Path
 import pytest
 from agent_processes import BUSY, PYTHON, WAITING, wait_until
 
-from agent.identity import HostIdentity, describe_process
-from agent.matching import IdentityRules
+from agent.governor import Governor
+from agent.host_identity import HostIdentity
+from agent.identity import Identifier
 from agent.procfs import boot_time_s, parse_stat, read_stat
 from agent.reader.engine import Window
+from agent.reader.pace import Pace
 from agent.sampling import SamplingLoop
 from agent.selfmetrics import SelfMetrics
-from agent.settings import AgentSettings, Match, SamplingSettings, TargetSettings
+from agent.settings import AgentSettings, BudgetSettings, IdentitySettings, Match, SamplingSettings, TargetSettings
 from agent.targets import Scanner
 from pyrometer import semconv
 from pyrometer.errors import NotPythonError, PermissionDeniedError, PyrometerError, TargetNotFoundError
@@ -75,18 +77,20 @@ class ScriptedAttachment:
 class Running:
     """A loop in a thread, with what it delivered."""
 
-    def __init__(self, engine, service, **sampling):
+    def __init__(self, engine, service, *, windows_max=16, ledger=None, **sampling):
         self.profiles = []
         self.metrics = SelfMetrics()
-        sampling = {"window_s": 0.5, "busy_share_min": 0.01, **sampling}
+        sampling = {"window_s": 0.5, "busy_share_min": 0.01, "carry_s_max": 1.0, **sampling}
         settings = AgentSettings(
             targets=TargetSettings(allow=(Match(service=service),), scan_interval_s=0.1, young_s=0.0),
             sampling=SamplingSettings(**sampling),
         )
-        scanner = Scanner(
-            settings.targets, lambda stat: describe_process(stat, HOST, IdentityRules(())), own_pid=2**22 + 1
+        scanner = Scanner(settings.targets, Identifier(HOST, IdentitySettings(rules=())).describe, own_pid=2**22 + 1)
+        budget = BudgetSettings(cpu_percent=1000.0, rss_mib=4096)
+        governor = Governor(budget, Pace(19.0), self.metrics, window_s=0.5, windows_max=windows_max)
+        self.loop = SamplingLoop(
+            settings, scanner, engine, self.profiles.extend, self.metrics, governor=governor, ledger=ledger
         )
-        self.loop = SamplingLoop(settings, scanner, engine, self.profiles.extend, self.metrics)
         self._thread = threading.Thread(target=self.loop.run)
         self._thread.start()
 
@@ -100,7 +104,8 @@ class Running:
             sample.value / 1e9
             for profile in list(self.profiles)
             for sample in profile.samples
-            if sample.stack[-1].function == function and (pid is None or profile.attributes["process.pid"] == pid)
+            if function in [frame.function for frame in sample.stack]
+            and (pid is None or profile.attributes["process.pid"] == pid)
         )
 
     def errors(self, reason):
@@ -226,7 +231,7 @@ def test_no_more_are_sampled_at_once_than_allowed(watch, start_process):
     """With one place for two busy processes, never two are sampled together, and both have their CPU time reported."""
     processes = [named(start_process, "crowd", BUSY) for _ in range(2)]
     engine = ScriptedEngine()
-    running = watch(engine, "^crowd$", concurrent_max=1)
+    running = watch(engine, "^crowd$", windows_max=1)
     functions = ("hot", "[not sampled]")
     wait_until(lambda: all(sum(running.cpu_s(name, process.pid) for name in functions) > 0.1 for process in processes))
 
