@@ -1,11 +1,11 @@
 """A small HTTP server in place of a collector, that keeps the profiles it is sent."""
 
 import contextlib
-import gzip
 import http.server
 import threading
 from collections.abc import Iterator
 
+from agent.compression import Compression, decompress
 from pyrometer import semconv
 from pyrometer.formats.otlp import otlp_to_profiles
 from pyrometer.values import Profile
@@ -21,8 +21,7 @@ class Sink:
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["content-length"]))
-                if self.headers.get("content-encoding") == "gzip":
-                    body = gzip.decompress(body)
+                body = decompress(body, Compression(self.headers.get("content-encoding", "")))
                 if self.path.endswith("/profiles"):
                     sink.profiles += otlp_to_profiles(body)
                 self.send_response(200)
