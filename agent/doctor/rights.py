@@ -8,8 +8,7 @@ from typing import Final
 
 from agent.doctor.files import HostFiles
 from agent.doctor.finding import Finding, fail, ok, warn
-from agent.reader.perf.reader import PerfReader
-from agent.reader.perf.refusal import PerfRefusedError
+from agent.reader.perf.host import find_obstacle
 from agent.reader.remote.memory import Memory, UnreadableError
 from agent.rights import CAP_DAC_READ_SEARCH, CAP_SYS_PTRACE, has_capability, missing_right
 from pyrometer.errors import PyrometerError
@@ -126,15 +125,10 @@ def check_reading(files: HostFiles) -> Finding:
 
 
 def check_perf_events() -> Finding:
-    """Open perf events of the whole host, as the agent would."""
-    reader = PerfReader()
-    try:
-        reader.start()
-    except PerfRefusedError as error:
-        what, _, mend = str(error).partition("; ")
+    """Open a perf event of a whole CPU, as the agent would."""
+    if obstacle := find_obstacle():
+        what, _, mend = obstacle.partition("; ")
         return warn("perf events", what, mend or "nothing to be done")
-    finally:
-        reader.close()
     return ok("perf events", "can be read for the whole host: kernel and native stacks")
 
 
