@@ -6,9 +6,10 @@ Version 1 is not read: on a host where the controllers are still there (hybrid),
 
 import os
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final, NamedTuple
 
-from agent.containers import parse_placement
+from agent.containers import Placement, parse_placement
 from agent.host.readings import Reading, parse_counters
 from agent.procfs import read_start
 from agent.selfmetrics import SelfMetrics
@@ -67,14 +68,14 @@ class CgroupReader:
 
     def _find(self) -> Iterator[tuple[str, dict[str, str]]]:
         """Yield path and labels of each group that is a unit or container, not of what it divides itself into."""
-        waiting = [("", parse_placement(""))]
+        waiting = [("", _place(""))]
         for _ in range(_FOLDERS_MAX):
             if not waiting:
                 return
             parent, outer = waiting.pop()
             for name in _folders(f"{self._root}{parent}"):
                 path = f"{parent}/{name}"
-                placement = parse_placement(f"0::{path}")
+                placement = _place(path)
                 if path.count("/") < _DEPTH_MAX:
                     waiting.append((path, placement))
                 if placement != outer and (placement.container_id or placement.systemd_unit):
@@ -123,6 +124,11 @@ def find_cgroup2(proc: str = "/proc") -> str:
         if separator and right.startswith("cgroup2 ") and len(fields) > 4:  # noqa: PLR2004
             return fields[4]
     return ""
+
+
+@lru_cache(maxsize=_FOLDERS_MAX)
+def _place(path: str) -> Placement:
+    return parse_placement(f"0::{path}")
 
 
 def _folders(path: str) -> list[str]:
