@@ -151,7 +151,7 @@ class AgentProcess:
                     return
             except urllib3.exceptions.HTTPError:
                 pass
-            time.sleep(0.05)
+            time.sleep(0.01)
         self.stop()
         raise RuntimeError(f"the agent did not become ready:\n{self._log.read_text(errors='replace')}")
 
