@@ -179,6 +179,7 @@ class Scanner:
             if self._work_clock() >= deadline:
                 break
         for entry in waiting:
+            entry.check_at = min(entry.check_at, now)
             if entry.state is State.YOUNG:
                 entry.state = State.PENDING
 
