@@ -319,7 +319,7 @@ def embedder(start_process, tmp_path):
         environment = {"OTEL_SERVICE_NAME": "embedder", **home}
         process = start_process(str(program), "-c", _MAPPING, str(library), environment=environment)
         process.stdout.readline()
-        if b"libpython" in Path(f"/proc/{process.pid}/maps").read_bytes():
+        if b"/libpython3" in Path(f"/proc/{process.pid}/maps").read_bytes():
             pytest.skip("this interpreter is itself linked to libpython")
         return process if late else load(process)
 
