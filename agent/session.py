@@ -127,10 +127,10 @@ def take_window(session: Session, engine: Engine, programs: threading.Semaphore)
     try:
         attachment = session.attach(engine)
         if not session.starts_programs:
-            window, outcome = _look(session, attachment)
+            window, outcome = look(session, attachment)
         elif programs.acquire(blocking=False):
             try:
-                window, outcome = _look(session, attachment)
+                window, outcome = look(session, attachment)
             finally:
                 programs.release()
         else:
@@ -143,13 +143,19 @@ def take_window(session: Session, engine: Engine, programs: threading.Semaphore)
     return Done(session, outcome, window)
 
 
-def _look(session: Session, attachment: Attachment) -> tuple[Window, Seen]:
+def look(session: Session, attachment: Attachment, window_s: float | None = None) -> tuple[Window, Seen]:
+    """
+    Block for one window, the engine's or a shorter one, with the threads' clocks read before and after.
+
+    Raises:
+        PyrometerError: The window could not be taken; see `Attachment.sample`.
+    """
     pid = session.process.target.pid
     now = Moment(time.monotonic_ns(), time.time_ns())
     before = session.account.recent_clocks(now)
     if before is None:
         before = read_thread_clocks(pid, THREADS_READ_MAX)
-    window = attachment.sample()
+    window = attachment.sample(window_s)
     after = read_thread_clocks(pid, THREADS_READ_MAX)
     names: dict[int, str] = {}
     if window.python_threads:

@@ -1,5 +1,6 @@
 """The engine over perf events: native and kernel stacks of any process, Python or not."""
 
+import math
 import threading
 import time
 from dataclasses import dataclass
@@ -52,8 +53,8 @@ class PerfAttachment:
         self._watch: Watch | None = None
         self._detached = False
 
-    def sample(self) -> Window:
-        """Block for one window and return it; see `Attachment.sample`."""
+    def sample(self, window_s: float | None = None) -> Window:
+        """Block for one window, the engine's or a shorter one, and return it; see `Attachment.sample`."""
         reader, target = self._engine.reader, self._target
         if self._detached:
             return Window(
@@ -61,12 +62,13 @@ class PerfAttachment:
             )
         if not target.is_alive():
             raise TargetNotFoundError(f"process {target.pid} has ended")
-        watch = reader.watch(target, self._engine.window_s)
+        length_s = min(window_s or math.inf, self._engine.window_s)
+        watch = reader.watch(target, length_s)
         with self._lock:
             self._watch = watch
             if self._detached:
                 reader.end(watch)
-        if not watch.finished.wait(self._engine.window_s + _GRACE_S):
+        if not watch.finished.wait(length_s + _GRACE_S):
             raise PyrometerError("the reader of perf events hangs: a file of some process cannot be read")
         return self._read(watch, reader.period_ns)
 
