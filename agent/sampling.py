@@ -74,6 +74,9 @@ class SamplingLoop:
         # What watched processes used that the host's bill does not know of yet.
         self._unbilled_ns = 0
         self._passed_over = 0
+        # Who used enough of a core to be sampled, with the share, as of the last scan; and who is being sampled.
+        self._busy: list[tuple[float, Session]] = []
+        self._in_flight: set[Session] = set()
         self._programs = threading.BoundedSemaphore(settings.sampling.concurrent_max)
         self._sessions: dict[Target, Session] = {}
         self._done: queue.SimpleQueue[Done | None] = queue.SimpleQueue()
@@ -123,7 +126,7 @@ class SamplingLoop:
             self._scan(now)
             self._observe(now)
             self._bill_host(now)
-        self._report_unsampled(now)
+            self._look_at_sessions(now)
         self._start_windows(now)
 
     def _await_next(self) -> None:
@@ -154,6 +157,7 @@ class SamplingLoop:
             if state is not State.OTHER:
                 self._metrics.set(semconv.AGENT_TARGETS, scan.states[state], state=state)
         self._metrics.set(semconv.AGENT_PROCESSES_IGNORED, scan.ignored)
+        self._metrics.add(semconv.AGENT_PROCESSES_SHORT_LIVED, scan.short_lived)
         self.scanned.set()
 
     def _open_account(self, process: PythonProcess, now: Moment) -> Account:
@@ -190,7 +194,7 @@ class SamplingLoop:
 
     def _observe(self, now: Moment) -> None:
         """Let the governor see what the agent uses, and let go of memory where it is short."""
-        in_flight = sum(session.in_flight for session in self._sessions.values())
+        in_flight = len(self._in_flight)
         self._governor.observe(now.monotonic_ns, read_usage(), in_flight=in_flight, waiting=self._passed_over)
         self._coverage.tell(now.monotonic_ns)
         if self._governor.should_shed(now.monotonic_ns):
@@ -209,53 +213,62 @@ class SamplingLoop:
         if profile := self._ledger.settle(now, used_ns, watched):
             self._deliver([profile])
 
-    def _report_unsampled(self, now: Moment) -> None:
-        """Close windows that are open for long: at once where no sample is to come, late where one may."""
+    def _look_at_sessions(self, now: Moment) -> None:
+        """Find who is busy, and close windows that are open for long: at once where no sample is to come, else late."""
         sampling = self._settings.sampling
         profiles: list[Profile] = []
+        self._busy = []
         for session in self._sessions.values():
+            share = session.account.busy_share(now)
+            is_busy = share >= sampling.busy_share_min
+            if is_busy:
+                self._busy.append((share, session))
             if session.in_flight:
                 continue
-            is_idle = session.account.busy_share(now) < sampling.busy_share_min
-            soon = session.refusal is not None or (is_idle and not session.is_reported)
+            soon = session.refusal is not None or not (is_busy or session.is_reported)
             wait_s = sampling.window_s if soon else sampling.carry_s_max
             if session.account.open_ns(now) >= wait_s * NS_PER_S:
                 profiles += self._close(session, now)
         self._deliver_all(profiles)
 
     def _start_windows(self, now: Moment) -> None:
-        sessions = self._sessions.values()
         ready = [
             (share, session)
-            for session in sessions
+            for share, session in self._busy
             if not session.in_flight
+            and not session.process.is_stopped
             and now.monotonic_ns >= session.retry_at_ns
-            and (share := session.account.busy_share(now)) >= self._settings.sampling.busy_share_min
         ]
-        for_memory = for_programs = 0
+        waiting = {"cpu": 0, "memory": 0, "programs": 0}
         if self._governor.memory_is_short:
-            attached = [(share, session) for share, session in ready if session.is_attached]
-            ready, for_memory = attached, len(ready) - len(attached)
-        in_flight = sum(session.in_flight for session in sessions)
-        drawn = self._governor.draw(ready, self._governor.free(now.monotonic_ns, in_flight))
-        self._passed_over = len(ready) - len(drawn)
-        programs = self._settings.sampling.concurrent_max - sum(
-            session.in_flight and session.starts_programs for session in sessions
-        )
+            ready = self._hold_back(ready, waiting, "memory", lambda session: session.is_attached)
+        programs = self._settings.sampling.concurrent_max - sum(each.starts_programs for each in self._in_flight)
+        if programs <= 0:
+            ready = self._hold_back(ready, waiting, "programs", lambda session: not session.starts_programs)
+        drawn = self._governor.draw(ready, self._governor.free(now.monotonic_ns, len(self._in_flight)))
+        self._passed_over = waiting["cpu"] = len(ready) - len(drawn)
         for session in drawn:
             if session.starts_programs and (programs := programs - 1) < 0:
-                for_programs += 1
-                continue
-            self._start_window(session, now)
-            in_flight += 1
-        self._metrics.set(semconv.AGENT_BUDGET_PASSED_OVER, self._passed_over, reason="cpu")
-        self._metrics.set(semconv.AGENT_BUDGET_PASSED_OVER, for_memory, reason="memory")
-        self._metrics.set(semconv.AGENT_BUDGET_PASSED_OVER, for_programs, reason="programs")
-        self._metrics.set(semconv.AGENT_TARGETS, self._passed_over + for_memory + for_programs, state="waiting")
-        self._metrics.set(semconv.AGENT_TARGETS, in_flight, state="sampled")
+                waiting["programs"] += 1
+            else:
+                self._start_window(session, now)
+        for reason, count in waiting.items():
+            self._metrics.set(semconv.AGENT_BUDGET_PASSED_OVER, count, reason=reason)
+        self._metrics.set(semconv.AGENT_TARGETS, sum(waiting.values()), state="waiting")
+        self._metrics.set(semconv.AGENT_TARGETS, len(self._in_flight), state="sampled")
+
+    @staticmethod
+    def _hold_back(
+        ready: list[tuple[float, Session]], waiting: dict[str, int], reason: str, may: Callable[[Session], bool]
+    ) -> list[tuple[float, Session]]:
+        """Return those that may be sampled all the same, and count the others."""
+        kept = [(share, session) for share, session in ready if may(session)]
+        waiting[reason] += len(ready) - len(kept)
+        return kept
 
     def _start_window(self, session: Session, now: Moment) -> None:
         session.in_flight = True
+        self._in_flight.add(session)
         session.account.begin(now)
         pid = session.process.target.pid
         thread = threading.Thread(target=self._window_thread, args=(session,), name=f"window-{pid}", daemon=True)
@@ -270,6 +283,7 @@ class SamplingLoop:
     def _finish(self, done: Done) -> list[Profile]:
         session, now = done.session, _now()
         session.in_flight = False
+        self._in_flight.discard(session)
         session.process.refresh()
         self._governor.window_ended(now.monotonic_ns)
         profiles: list[Profile] = []
