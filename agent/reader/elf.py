@@ -223,23 +223,28 @@ class ElfFile:
         Raises:
             ElfError: If a symbol table is damaged.
         """
+        tables = self._symbol_tables()[:1]
+        strings = self._strings_of(tables[0]).offset if tables else 0
         # One integer for each, address first, sorts fast and takes a third of the memory of a tuple.
         packed: list[int] = []
         complete = True
-        for table in self._symbol_tables()[:1]:
-            strings = self._strings_of(table).offset
-            for name_at, info, _, section, value, size in self._symbols(table):
-                if not (section and value and name_at and info & 15 in _FUNCTION_TYPES):
-                    continue
-                if len(packed) >= count_max:
-                    complete = False
-                    break
-                packed.append(value << 96 | min(size, _SIZE_MAX) << 64 | (strings + name_at))
+        for at, size in self._symbol_chunks(tables[0]) if tables else ():
+            words = array("Q", self._read(at, size))
+            # A symbol is three words: name, kind and section in the first, then address and size.
+            packed += [
+                value << 96 | min(length, _SIZE_MAX) << 64 | first & _SIZE_MAX
+                for first, value, length in zip(words[::3], words[1::3], words[2::3], strict=True)
+                if first >> 32 & 15 in _FUNCTION_TYPES and value and first >> 48 and first & _SIZE_MAX
+            ]
+            if len(packed) > count_max:
+                del packed[count_max:]
+                complete = False
+                break
         packed.sort()
         return Functions(
-            array("Q", (number >> 96 for number in packed)),
-            array("I", (number >> 64 & _SIZE_MAX for number in packed)),
-            array("Q", (number & 0xFFFF_FFFF_FFFF_FFFF for number in packed)),
+            array("Q", [number >> 96 for number in packed]),
+            array("I", [number >> 64 & _SIZE_MAX for number in packed]),
+            array("Q", [strings + (number & _SIZE_MAX) for number in packed]),
             complete,
         )
 
@@ -340,9 +345,15 @@ class ElfFile:
         return strings
 
     def _symbols(self, table: Section) -> Iterator[tuple[int, int, int, int, int, int]]:
+        for at, size in self._symbol_chunks(table):
+            yield from _SYMBOL.iter_unpack(self._read(at, size))
+
+    @staticmethod
+    def _symbol_chunks(table: Section) -> Iterator[tuple[int, int]]:
+        """Return offset and size of parts of a symbol table, whole symbols each."""
         end = table.offset + min(table.size // _SYMBOL.size, SYMBOLS_MAX) * _SYMBOL.size
         for at in range(table.offset, end, _CHUNK):
-            yield from _SYMBOL.iter_unpack(self._read(at, min(_CHUNK, end - at)))
+            yield at, min(_CHUNK, end - at)
 
     def _find_string(self, strings: Section, name: bytes) -> set[int]:
         """Return where in a string table this text ends an entry: linkers let names share their ends."""

@@ -14,7 +14,7 @@ from pyrometer.values import Frame
 MAPPINGS_MAX: Final = 4096
 # Libraries may be loaded later: the mappings are read again for an address outside of them, but not at each one.
 _REREAD_NS: Final = 10 * NS_PER_S
-_LINE: Final = re.compile(rb"([0-9a-f]+)-([0-9a-f]+) ..x. ([0-9a-f]+) ([0-9a-f:]+) (\d+) *(.*)")
+_CODE: Final = re.compile(rb"^([0-9a-f]+)-([0-9a-f]+) ..x. ([0-9a-f]+) ([0-9a-f:]+) (\d+) *(.*)$", re.MULTILINE)
 
 
 class ProcessView:
@@ -53,7 +53,7 @@ class ProcessView:
             return None
         found = files.frame(self.stat.pid, mapped, address)
         if found is None:
-            # Its file is read in a later turn, and asked again then.
+            # Its table is not built yet: asked again at the next sighting.
             return mapped.anonymous_frame()
         self.frames[address] = found
         return found
@@ -78,10 +78,7 @@ def read_code(pid: int) -> list[Mapped]:
 def parse_code(maps: bytes) -> list[Mapped]:
     """Return the executable mappings in the text of ``/proc/PID/maps``, at most MAPPINGS_MAX."""
     found: list[Mapped] = []
-    for line in maps.splitlines():
-        match = _LINE.fullmatch(line)
-        if match is None:
-            continue
+    for match in _CODE.finditer(maps):
         start, end, offset, device, inode, path = match.groups()
         if len(found) >= MAPPINGS_MAX:
             break

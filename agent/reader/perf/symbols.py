@@ -5,7 +5,7 @@ A file is opened through the process that maps it, so that it is the one in the 
 closed again at once: an open file would keep the file system of a container from being unmounted.
 """
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -15,15 +15,17 @@ from pyrometer.values import Frame, FrameType
 # Some 20 bytes for each function that is kept.
 FILES_MAX: Final = 256
 FUNCTIONS_KEPT_MAX: Final = 500_000
-# A table takes some 0.7 us for each function to build: that must not all come at once.
-LOADS_PER_TURN_MAX: Final = 4
+# A table takes about a microsecond for each function to build: only for files that matter, and not all at once.
+SIGHTINGS_MIN: Final = 20
+SIGHTINGS_FILES_MAX: Final = 4096
+LOADS_PER_TURN_MAX: Final = 2
 _NAME_CHARS_MAX: Final = 256
 # Legacy Rust names and simple C++ names: "_ZN" {length name} "E"; Rust adds a hash.
 _NESTED: Final = "_ZN"
 _RUST_HASH_CHARS: Final = 17
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Mapped:
     """
     A part of a file that a process may execute, as in ``/proc/PID/maps``.
@@ -35,6 +37,7 @@ class Mapped:
         device: As in the file; empty for memory of no file.
         inode: 0 for memory of no file.
         path: As the process sees it; hostile text.
+        bias: What the file's addresses are moved by; known once a function was looked for.
     """
 
     start: int
@@ -43,6 +46,7 @@ class Mapped:
     device: str
     inode: int
     path: str
+    bias: int | None = None
 
     def anonymous_frame(self) -> Frame:
         """Return the frame for code without a name: one for each mapping, so that names stay few."""
@@ -63,8 +67,15 @@ class _Table:
 class SymbolFiles:
     """Names code by mapping and address. Not thread-safe: the reader of the events owns it."""
 
-    def __init__(self) -> None:
-        """Begin without any table."""
+    def __init__(self, sightings_min: int = SIGHTINGS_MIN) -> None:
+        """
+        Begin without any table.
+
+        Args:
+            sightings_min: How often code of a file is seen before its table is built.
+        """
+        self._sightings_min = sightings_min
+        self._sightings: Counter[tuple[str, int]] = Counter()
         # None stands for a file that cannot be read.
         self._tables: OrderedDict[tuple[str, int], _Table | None] = OrderedDict()
         self._kept = 0
@@ -92,7 +103,7 @@ class SymbolFiles:
         key = (mapped.device, mapped.inode)
         if key in self._tables:
             self._tables.move_to_end(key)
-        elif not self._load(key, pid, mapped):
+        elif not self._matters(key) or not self._load(key, pid, mapped):
             return None
         table = self._tables[key]
         if table is None:
@@ -105,7 +116,9 @@ class SymbolFiles:
             return mapped.anonymous_frame()
 
     def _named(self, table: _Table, pid: int, mapped: Mapped, address: int) -> Frame:
-        index = table.functions.find(address - table.elf.load_bias(mapped.start, mapped.offset))
+        if mapped.bias is None:
+            mapped.bias = table.elf.load_bias(mapped.start, mapped.offset)
+        index = table.functions.find(address - mapped.bias)
         if index is None:
             return mapped.anonymous_frame()
         found = table.frames.get(index)
@@ -135,6 +148,12 @@ class SymbolFiles:
             if path is paths[0] or elf.identity[1] == mapped.inode:
                 return elf
         return None
+
+    def _matters(self, key: tuple[str, int]) -> bool:
+        self._sightings[key] += 1
+        if len(self._sightings) > SIGHTINGS_FILES_MAX:
+            self._sightings.clear()
+        return self._sightings[key] >= self._sightings_min
 
     def _load(self, key: tuple[str, int], pid: int, mapped: Mapped) -> bool:
         if self._loads >= LOADS_PER_TURN_MAX:

@@ -61,7 +61,7 @@ def test_only_code_is_taken_from_the_mappings():
 def test_a_function_of_a_library_is_named_with_its_file():
     """An address inside getpid is getpid, a native frame in libc."""
     address = address_of("getpid") + 1
-    files = SymbolFiles()
+    files = SymbolFiles(sightings_min=1)
     frame = files.frame(os.getpid(), code_at(address), address)
     files.end_turn()
     assert frame.function in ("getpid", "__getpid")
@@ -72,7 +72,7 @@ def test_a_function_of_a_library_is_named_with_its_file():
 def test_files_are_closed_after_each_turn():
     """No file of a target stays open, whatever is named later."""
     before = len(list(Path("/proc/self/fd").iterdir()))
-    files = SymbolFiles()
+    files = SymbolFiles(sightings_min=1)
     for name in ("getpid", "malloc", "strlen", "open"):
         address = address_of(name)
         assert files.frame(os.getpid(), code_at(address), address) is not None
@@ -84,7 +84,7 @@ def test_tables_are_built_a_few_in_a_turn(monkeypatch):
     """What is too much for one turn is answered in the next."""
     monkeypatch.setattr(symbols, "LOADS_PER_TURN_MAX", 0)
     address = address_of("getpid")
-    files = SymbolFiles()
+    files = SymbolFiles(sightings_min=1)
     assert files.frame(os.getpid(), code_at(address), address) is None
     monkeypatch.setattr(symbols, "LOADS_PER_TURN_MAX", 1)
     files.end_turn()
@@ -92,10 +92,19 @@ def test_tables_are_built_a_few_in_a_turn(monkeypatch):
     files.end_turn()
 
 
+def test_a_table_is_built_only_for_code_that_is_seen_often():
+    """A program that was seen once is not worth reading all its symbols."""
+    address = address_of("getpid") + 1
+    files = SymbolFiles(sightings_min=3)
+    found = [files.frame(os.getpid(), code_at(address), address) is not None for _ in range(4)]
+    files.end_turn()
+    assert [False, False, True, True] == found
+
+
 def test_the_oldest_tables_are_forgotten(monkeypatch):
     """Memory stays within the limits however many files are seen."""
     monkeypatch.setattr(symbols, "FUNCTIONS_KEPT_MAX", 10)
-    files = SymbolFiles()
+    files = SymbolFiles(sightings_min=1)
     for mapped in read_code(os.getpid()):
         files.frame(os.getpid(), mapped, mapped.start)
         files.end_turn()
@@ -107,7 +116,7 @@ def test_a_damaged_file_gives_one_name_for_each_mapping(tmp_path):
     copy = tmp_path / "damaged"
     copy.write_bytes(b"\x7fELF" + b"\xff" * 4096)
     mapped = Mapped(0x1000, 0x2000, 0x3000, "fd:01", copy.stat().st_ino, str(copy))
-    files = SymbolFiles()
+    files = SymbolFiles(sightings_min=1)
     frames = {files.frame(os.getpid(), mapped, address).function for address in range(0x1000, 0x2000, 64)}
     files.end_turn()
     assert {"damaged+0x3000"} == frames
@@ -118,7 +127,7 @@ def test_a_file_that_was_replaced_is_not_believed(tmp_path, monkeypatch):
     library = tmp_path / "library"
     shutil.copy(code_at(address_of("getpid")).path, library)
     mapped = Mapped(0x1000, 0x200000, code_at(address_of("getpid")).offset, "0:1", library.stat().st_ino, str(library))
-    files = SymbolFiles()
+    files = SymbolFiles(sightings_min=1)
     start = mapped.start
     assert files.frame(os.getpid(), mapped, start) is not None
     files.end_turn()
