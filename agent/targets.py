@@ -146,7 +146,7 @@ class Scanner:
         """Read the clocks of those watched; return the processes it is time to look at, longest overdue first."""
         # In the first scan any process may be old. Later a new one is young, and nothing is read to know it.
         first_look_at = now + self._settings.young_s if self._has_scanned else now
-        has_room = self._watched < self._settings.targets_max
+        room = self._settings.targets_max - self._watched
         due = []
         for pid, inode in listed:
             entry = self._known.get(pid)
@@ -157,7 +157,8 @@ class Scanner:
                     continue
                 self._release(entry)
                 entry.state, entry.check_at = State.YOUNG, now
-            elif entry.state is State.OVER_LIMIT and has_room:
+            elif entry.state is State.OVER_LIMIT and room > 0:
+                room -= 1
                 entry.check_at = now
             if entry.check_at <= now:
                 due.append(entry)
