@@ -235,9 +235,7 @@ class SamplingLoop:
         ready = [
             (share, session)
             for share, session in self._busy
-            if not session.in_flight
-            and not session.process.is_stopped
-            and now.monotonic_ns >= session.retry_at_ns
+            if not session.in_flight and not session.process.is_stopped and now.monotonic_ns >= session.retry_at_ns
         ]
         waiting = {"cpu": 0, "memory": 0, "programs": 0}
         if self._governor.memory_is_short:
