@@ -71,6 +71,8 @@ class PerfSettings(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 class SamplingSettings(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """How they are sampled."""
 
+    # Our own reader, and py-spy for what it refuses; or one of them for all.
+    engine: Literal["auto", "remote", "py-spy"] = "auto"
     rate_hz: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 19
     window_s: Annotated[float, msgspec.Meta(ge=0.5, le=300.0)] = 10.0
     concurrent_max: Annotated[int, msgspec.Meta(ge=1, le=256)] = 16
@@ -80,6 +82,8 @@ class SamplingSettings(msgspec.Struct, forbid_unknown_fields=True, kw_only=True)
     backoff_max_s: Seconds = 600.0
     # How long CPU time waits for a window that sees its thread; then it is reported as not sampled.
     carry_s_max: Annotated[float, msgspec.Meta(ge=1.0, le=3600.0)] = 60.0
+    # Frames of one stack, counted from the leaf; what is deeper is cut at the root.
+    depth_max: Annotated[int, msgspec.Meta(ge=8, le=512)] = 512
     perf: PerfSettings = msgspec.field(default_factory=PerfSettings)
     # How long the windows being taken may need to end when the agent is told to stop.
     stop_s: Annotated[float, msgspec.Meta(ge=0.0, le=30.0)] = 1.5

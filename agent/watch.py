@@ -11,13 +11,15 @@ from agent.host_identity import HostIdentity
 from agent.identity import Identifier
 from agent.metric_export import MetricReporter
 from agent.profile_export import ProfileExport
-from agent.reader.engine import Target
+from agent.reader.choose import AutoEngine
+from agent.reader.engine import Engine, Target
 from agent.reader.pace import Pace
 from agent.reader.perf.host import HostStacks
 from agent.reader.pyspy import PySpyEngine
+from agent.reader.remote import RemoteEngine
 from agent.sampling import SamplingLoop
 from agent.selfmetrics import SelfMetrics
-from agent.settings import AgentSettings, PerfSettings
+from agent.settings import AgentSettings, PerfSettings, SamplingSettings
 from agent.targets import Scanner
 from pyrometer import semconv
 
@@ -124,13 +126,25 @@ def _build_loop(
             settings.targets,
             Identifier(host, settings.identity, count=partial(_count_identity_error, metrics)).describe,
         ),
-        PySpyEngine(rate_hz=settings.sampling.rate_hz, window_s=settings.sampling.window_s),
+        _build_engine(sampling, pace, metrics),
         ProfileExport(sender, batch_bytes_max=settings.export.batch_bytes_max).deliver,
         metrics,
         governor=Governor(settings.budget, pace, metrics, window_s=sampling.window_s, windows_max=targets_max),
         ledger=ledger if settings.ledger.enabled else None,
         left=accounts,
     )
+
+
+def _build_engine(sampling: SamplingSettings, pace: Pace, metrics: SelfMetrics) -> Engine:
+    remote = RemoteEngine(pace=pace, window_s=sampling.window_s, depth_max=sampling.depth_max)
+    pyspy = PySpyEngine(rate_hz=sampling.rate_hz, window_s=sampling.window_s)
+    if sampling.engine == "auto":
+        return AutoEngine(remote, pyspy, refused=partial(_count_refusal, metrics))
+    return remote if sampling.engine == "remote" else pyspy
+
+
+def _count_refusal(metrics: SelfMetrics, reason: str) -> None:
+    metrics.add(semconv.AGENT_ENGINE_REFUSED, reason=reason)
 
 
 def _count_identity_error(metrics: SelfMetrics, reason: str) -> None:

@@ -167,6 +167,7 @@ AGENT_HOST_CPU_DEBT: Final = "pyrometer.agent.host.cpu.debt"
 AGENT_HOST_NAMES_FOLDED: Final = "pyrometer.agent.host.names.folded"
 AGENT_EVENTS_SEEN: Final = "pyrometer.agent.events.seen"
 AGENT_EVENTS_LOST: Final = "pyrometer.agent.events.lost"
+AGENT_ENGINE_REFUSED: Final = "pyrometer.agent.engine.refused"
 AGENT_EVENTS_REFUSED: Final = "pyrometer.agent.events.refused"
 AGENT_EXPORTED: Final = "pyrometer.agent.exported"
 AGENT_EXPORT_TIME: Final = "pyrometer.agent.export.time"
@@ -334,6 +335,7 @@ AGENT_METRICS: Final[tuple[Metric, ...]] = (
     Metric(AGENT_HOST_NAMES_FOLDED, "{name}", "counter", (), "Programs beyond the limit of those named in a window."),
     Metric(AGENT_EVENTS_SEEN, "{sample}", "counter", (), "Perf events: moments at which a thread was on a CPU."),
     Metric(AGENT_EVENTS_LOST, "{sample}", "counter", (), "Perf events that the rings had no room for."),
+    Metric(AGENT_ENGINE_REFUSED, "{attach}", "counter", (REASON,), "Processes left to py-spy by our own reader, by why."),
     Metric(AGENT_EVENTS_REFUSED, "1", "gauge", (REASON,), "1 where perf events are wanted and cannot be had, and why."),
     Metric(AGENT_EXPORTED, "By", "counter", (SIGNAL,), "Bytes the collector accepted, as sent."),
     Metric(AGENT_EXPORT_TIME, "s", "counter", (SIGNAL,), "Time spent sending, failed attempts included."),
