@@ -335,7 +335,7 @@ AGENT_METRICS: Final[tuple[Metric, ...]] = (
     Metric(AGENT_HOST_NAMES_FOLDED, "{name}", "counter", (), "Programs beyond the limit of those named in a window."),
     Metric(AGENT_EVENTS_SEEN, "{sample}", "counter", (), "Perf events: moments at which a thread was on a CPU."),
     Metric(AGENT_EVENTS_LOST, "{sample}", "counter", (), "Perf events that the rings had no room for."),
-    Metric(AGENT_ENGINE_REFUSED, "{attach}", "counter", (REASON,), "Processes left to py-spy by our own reader, by why."),
+    Metric(AGENT_ENGINE_REFUSED, "{attach}", "counter", (REASON,), "Processes our reader left to py-spy, and why."),
     Metric(AGENT_EVENTS_REFUSED, "1", "gauge", (REASON,), "1 where perf events are wanted and cannot be had, and why."),
     Metric(AGENT_EXPORTED, "By", "counter", (SIGNAL,), "Bytes the collector accepted, as sent."),
     Metric(AGENT_EXPORT_TIME, "s", "counter", (SIGNAL,), "Time spent sending, failed attempts included."),
