@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from agent_processes import PYTHON, WAITING
+from agent_processes import PYTHON, WAITING, wait_until
 
 from agent.host_identity import HostIdentity
 from agent.identity import Identifier
@@ -243,3 +243,19 @@ def test_a_file_system_that_does_not_answer_is_counted(start_process, monkeypatc
 
     assert identifier.describe(read_stat(process.pid)).attributes["process.pid"] == process.pid
     assert counted == ["git_timeout"]
+
+
+def test_the_tree_of_a_real_server_is_one_service(start_process, tmp_path):
+    """The main process of uvicorn, its workers and the helper of multiprocessing all bear the application's name."""
+    (tmp_path / "shop.py").write_text("async def app(scope, receive, send): pass")
+    arguments = ["shop:app", "--app-dir", str(tmp_path), "--workers", "2", "--port", "0", "--log-level", "critical"]
+    main = start_process(PYTHON, "-m", "uvicorn", *arguments)
+
+    def roles():
+        tree = [describe_pid(pid) for pid in list_pids() if is_descendant(pid, main.pid) and read_stat(pid)]
+        assert {attributes["service.name"] for attributes in tree} == {"shop"}
+        return sorted(attributes["pyrometer.process.role"] for attributes in tree)
+
+    wait_until(lambda: roles() == ["helper", "main", "worker", "worker"])
+    main.terminate()
+    main.wait()
