@@ -152,6 +152,24 @@ def test_a_busy_process_is_sampled_and_the_bill_adds_up(watch, start_process):
     assert running.metrics.value(semconv.AGENT_SAMPLES_LATE) == 2 * running.metrics.value(semconv.AGENT_WINDOWS)
 
 
+def test_a_stopped_process_is_left_alone_until_it_goes_on(watch, start_process):
+    """No window is begun on a process that a signal has stopped, however busy it was, and it is counted as stopped."""
+    running = watch(ScriptedEngine(), "^stopped$")
+    process = named(start_process, "stopped", BUSY)
+
+    def count(state):
+        return running.metrics.value(semconv.AGENT_TARGETS, state=state)
+
+    wait_until(lambda: running.metrics.value(semconv.AGENT_WINDOWS) >= 2)
+    process.send_signal(signal.SIGSTOP)
+    wait_until(lambda: (count("stopped"), count("sampled")) == (1, 0))
+    windows, profiles = running.metrics.value(semconv.AGENT_WINDOWS), len(running.profiles)
+    wait_until(lambda: len(running.profiles) >= profiles + 2)
+    assert running.metrics.value(semconv.AGENT_WINDOWS) <= windows + 1  # the one that was ending just then
+    process.send_signal(signal.SIGCONT)
+    wait_until(lambda: running.metrics.value(semconv.AGENT_WINDOWS) >= windows + 3)
+
+
 def test_an_exec_is_accounted_once(watch, start_process):
     """A process that becomes another program keeps its clock: what the first used is not billed to the second."""
     running = watch(ScriptedEngine(error=PyrometerError("never")), "^(before|after)$", backoff_s=30.0)
