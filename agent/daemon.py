@@ -108,10 +108,10 @@ class Agent:
             return
         if change.waiting:
             _LOG.warning("%s changed: it is taken at the next start only", ", ".join(change.waiting))
+        # Certificates and token may be others under the same names.
+        self._sender.apply(change.settings.export, destination)
         if change.applied:
             self.settings = change.settings
-            if change.touches("export"):
-                self._sender.apply(self.settings.export, destination)
             self.end_watch()
             self.start()
         self._metrics.add(semconv.AGENT_RELOADS, outcome="applied")

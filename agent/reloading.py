@@ -27,10 +27,6 @@ class Change:
     applied: tuple[str, ...]
     waiting: tuple[str, ...]
 
-    def touches(self, section: str) -> bool:
-        """Return whether a key to apply lies in a section."""
-        return any(_lies_in(key, (section,)) for key in self.applied)
-
 
 def compare_settings(current: AgentSettings, read: AgentSettings) -> Change:
     """Return what to apply; a key that needs a restart keeps its current value."""
