@@ -50,7 +50,7 @@ def finish(url: str, spool: Path) -> None:
 
 def store_all(collector: CollectorProcess) -> None:
     """Wait until the log is empty, and stop."""
-    collector.wait_until_stored()
+    collector.wait_until_stored(120)
     assert collector.stop() == 0
 
 
