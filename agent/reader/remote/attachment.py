@@ -174,7 +174,7 @@ class RemoteAttachment:
         if self._mode == "cpu":
             if not thread.clock.has_run():
                 return
-            reading = self._stacks.read(thread.state, thread.clock.is_running)
+            reading = self._stacks.read(thread.state, thread.clock.is_on_cpu)
         elif thread.clock.has_run() or thread.state.reading is None:
             reading = thread.state.reading = self._stacks.read(thread.state)
         else:

@@ -1,12 +1,17 @@
 """Whether a thread was on a CPU: read from /proc through descriptors that stay with this very thread."""
 
 import os
+import re
 from typing import Final
 
 # Descriptors kept for one process; threads beyond that are opened at each look.
 KEPT_MAX: Final = 128
 _SCHEDSTAT_BYTES: Final = 96
 _STAT_BYTES: Final = 128
+_STATUS_BYTES: Final = 8192
+_TIMES_ON: Final = 2
+_SWITCHES: Final = re.compile(rb"voluntary_ctxt_switches:\t(\d+)")
+_SHARES_ONLY_CPU: Final = len(os.sched_getaffinity(0)) == 1
 
 
 class ThreadGoneError(Exception):
@@ -34,22 +39,25 @@ class ThreadClock:
         """
         folder = f"/proc/{pid}/task/{tid}/"
         self._schedstat_path, self._stat_path = folder + "schedstat", folder + "stat"
+        self._status_path = folder + "status"
         self._before = b""
-        self._schedstat = self._stat = -1
+        self._off_cpu, self._is_calibrated = 0, False
+        self._schedstat = self._stat = self._status = -1
         if keep:
             try:
                 self._schedstat = os.open(self._schedstat_path, os.O_RDONLY | os.O_CLOEXEC)
                 self._stat = os.open(self._stat_path, os.O_RDONLY | os.O_CLOEXEC)
+                self._status = os.open(self._status_path, os.O_RDONLY | os.O_CLOEXEC)
             except OSError:
                 self.close()
                 raise ThreadGoneError from None
 
     def close(self) -> None:
         """Give the descriptors back; safe more than once."""
-        for descriptor in (self._schedstat, self._stat):
+        for descriptor in (self._schedstat, self._stat, self._status):
             if descriptor >= 0:
                 os.close(descriptor)
-        self._schedstat = self._stat = -1
+        self._schedstat = self._stat = self._status = -1
 
     def has_run(self) -> bool:
         """
@@ -67,6 +75,41 @@ class ThreadClock:
         line = self._read(self._stat, self._stat_path, _STAT_BYTES)
         mark = line.rfind(b") ")
         return line[mark + 2 : mark + 3] == b"R"
+
+    def is_on_cpu(self) -> bool:
+        """
+        Return whether it is on a CPU now, as far as can be known from outside.
+
+        A thread that was woken waits for a CPU with the stack that it went to sleep with, on a busy host or under a
+        quota many times longer than it then runs: it must not count. It was put on a CPU as often as it was taken off;
+        one that is on a CPU, once more. Where the kernel does not count, or the only CPU that we may use is taken from
+        the thread by us, one that waits for a CPU counts.
+        """
+        if not self.is_running():
+            self._calibrate()
+            return False
+        if _SHARES_ONLY_CPU:
+            return True
+        off = self._times_off()
+        on = self._times_on()
+        return on == 0 or on - off != self._off_cpu
+
+    def _calibrate(self) -> None:
+        """Note what the difference is for a thread that sleeps: 0, unless a kernel counts otherwise than those known."""
+        if self._is_calibrated:
+            return
+        before, off, after = self._times_on(), self._times_off(), self._times_on()
+        if before == after and not self.is_running():
+            self._off_cpu, self._is_calibrated = after - off, True
+
+    def _times_on(self) -> int:
+        """Return how often it was put on a CPU. Source: kernel/sched/stats.h, sched_info_arrive()."""
+        fields = self._read(self._schedstat, self._schedstat_path, _SCHEDSTAT_BYTES).split()
+        return int(fields[2]) if len(fields) > _TIMES_ON else 0
+
+    def _times_off(self) -> int:
+        """Return how often it was taken off, by its own will or not. Source: kernel/sched/core.c, __schedule()."""
+        return sum(map(int, _SWITCHES.findall(self._read(self._status, self._status_path, _STATUS_BYTES))))
 
     @staticmethod
     def _read(descriptor: int, path: str, size: int) -> bytes:
