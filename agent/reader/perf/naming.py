@@ -1,6 +1,6 @@
 """From the addresses of a call chain to a stack."""
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Sequence
 from typing import Final
 
@@ -16,9 +16,12 @@ from pyrometer.values import TRUNCATED, Frame, FrameType
 PROCESSES_MAX: Final = 512
 # Addresses whose names are remembered, over all processes, at some 150 bytes each.
 ADDRESSES_MAX: Final = 32_768
-# Reading the mappings of a process takes a millisecond where there are many.
+# Reading the mappings of a process takes up to a millisecond: only for those that are seen more than once, and not for
+# too many at a time.
+SIGHTINGS_MIN: Final = 2
+SIGHTINGS_PROCESSES_MAX: Final = 4096
 NEW_PER_TURN_MAX: Final = 32
-# The code of a process that has ended, or that may not be looked at.
+# The code of a process that was seen for the first time, has ended, or may not be looked at.
 UNRESOLVED: Final = Frame("[unresolved]", "", 0, FrameType.NATIVE)
 
 
@@ -31,6 +34,7 @@ class Namer:
         self._files = SymbolFiles()
         self._views: OrderedDict[int, ProcessView] = OrderedDict()
         self._looked_at: dict[int, ProcessView | None] = {}
+        self._sightings: Counter[int] = Counter()
         self._new = 0
 
     def name(self, sighting: Sighting) -> Seen:
@@ -79,8 +83,10 @@ class Namer:
         """Return what is known of a process, made sure of once a turn."""
         if pid in self._looked_at:
             return self._looked_at[pid]
-        stat = read_stat(pid)
         view = self._views.get(pid)
+        if view is None and not self._matters(pid):
+            return None
+        stat = read_stat(pid)
         # One that has ended is what it was: its last samples are still to be named.
         if stat is not None and not (view and view.is_same(stat)):
             view = None
@@ -93,3 +99,9 @@ class Namer:
                 self._views.popitem(last=False)
         self._looked_at[pid] = view
         return view
+
+    def _matters(self, pid: int) -> bool:
+        self._sightings[pid] += 1
+        if len(self._sightings) > SIGHTINGS_PROCESSES_MAX:
+            self._sightings.clear()
+        return self._sightings[pid] >= SIGHTINGS_MIN

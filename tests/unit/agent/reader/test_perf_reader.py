@@ -84,7 +84,7 @@ def ask(code: str, **options) -> str:
 @allowed
 def test_moments_on_a_cpu_are_the_cpu_time_of_each_thread():
     """Count times period is what the kernel accounts to each thread, within sampling error."""
-    with reading(500) as perf, running("-c", TWO_THREADS) as process:
+    with reading(199) as perf, running("-c", TWO_THREADS) as process:
         perf.take_host()
         before = read_thread_clocks(process.pid, 10)
         perf.watch(find_target(process.pid), 3).finished.wait(20)
@@ -94,7 +94,9 @@ def test_moments_on_a_cpu_are_the_cpu_time_of_each_thread():
     assert 2 == len(used)
     for thread, used_ns in used.items():
         seen_ns = window.moments[process.pid, thread] * window.period_ns
-        assert 0.75 * used_ns - 40e6 <= seen_ns <= 1.3 * used_ns + 40e6, (thread, used_ns, window.moments)
+        most_ns = seen_ns + window.lost * window.period_ns
+        assert 0.75 * used_ns - 40e6 <= most_ns, (thread, used_ns, window)
+        assert seen_ns <= 1.3 * used_ns + 40e6, (thread, used_ns, window)
 
 
 @allowed
