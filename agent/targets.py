@@ -195,7 +195,7 @@ class Scanner:
         is_same = (entry.start_ticks, entry.image) == (stat.start_ticks, stat.image)
         entry.start_ticks, entry.image = stat.start_ticks, stat.image
         if stat.state in "ZX":
-            entry.state = State.DEAD
+            entry.state, entry.check_at = State.DEAD, now + _RECHECK_S_MAX
         elif stat.is_kernel or self._own_pid in (stat.pid, stat.parent_pid):
             entry.state, entry.check_at = State.OTHER, math.inf if stat.is_kernel else entry.check_at
         elif age_s < self._settings.young_s:

@@ -44,9 +44,9 @@ def main() -> None:
             started += 1
             if pid := start(kind, liar):
                 ends.append((now_s + _LIVES_S, pid))
-            if started % 50 == 0:
-                reap(ends, now_s)
-        reap(ends, now_s)
+            if started % 500 == 0:  # in between the dead pile up as zombies
+                reap()
+        end_old(ends, now_s)
         if now_s - told_s >= 1.0:
             told_s = now_s
             sys.stdout.write(f"{started}\n")
@@ -89,15 +89,18 @@ def spawn(*command: str) -> int:
     return os.posix_spawn(command[0], command, {"PATH": "/usr/bin:/bin", "OTEL_SERVICE_NAME": "churn"})
 
 
-def reap(ends: list[tuple[float, int]], now_s: float) -> None:
-    """End those that have lived long enough, and take leave of the dead a second later than they died, at most."""
+def end_old(ends: list[tuple[float, int]], now_s: float) -> None:
+    """End those that have lived long enough."""
     while ends and ends[0][0] <= now_s:
         with contextlib.suppress(ProcessLookupError):
             os.kill(ends.pop(0)[1], signal.SIGKILL)
-    if int(now_s * 10) % 10 == 0:  # in between the dead pile up as zombies
-        with contextlib.suppress(ChildProcessError):
-            while os.waitpid(-1, os.WNOHANG)[0]:
-                pass
+
+
+def reap() -> None:
+    """Take leave of the dead."""
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
 
 
 if __name__ == "__main__":
