@@ -42,10 +42,7 @@ class PySpyEngine:
         idle: Also return the stacks of threads that wait.
         native: Also return native frames; needs `blocking`.
         gil: Return only stacks of threads that hold the GIL.
-        subprocesses: Also read the target's child processes; a ``process`` frame then stands at the root.
         first_lines: Give the line where a function begins, in place of the line that runs.
-        line_numbers: Give lines at all.
-        full_filenames: Give whole paths, in place of the part below the package.
     """
 
     rate_hz: int = 19
@@ -54,10 +51,7 @@ class PySpyEngine:
     idle: bool = False
     native: bool = False
     gil: bool = False
-    subprocesses: bool = False
     first_lines: bool = False
-    line_numbers: bool = True
-    full_filenames: bool = True
 
     def __post_init__(self) -> None:
         """Refuse what py-spy cannot do."""
@@ -87,10 +81,8 @@ class PySpyEngine:
             "--idle": self.idle,
             "--native": self.native,
             "--gil": self.gil,
-            "--subprocesses": self.subprocesses,
             "--function": self.first_lines,
-            "--nolineno": not self.line_numbers,
-            "--full-filenames": self.full_filenames,
+            "--full-filenames": True,
         }
         # py-spy's duration counts samples, not time: it is only the safety net for a signal that is not heard.
         duration_s = math.ceil(self.window_s * 1.5) + 5

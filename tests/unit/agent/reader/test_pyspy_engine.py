@@ -181,26 +181,6 @@ down(400)
     assert window.duration_ns < 20e9
 
 
-def test_a_child_process_is_read_with_its_parent():
-    """With subprocesses a frame at the root tells the processes apart."""
-    code = "import os\n" + SPIN.replace("print(", "os.fork() and print(")
-    with running("-c", code) as process:
-        target = find_target(process.pid)
-        children = []
-
-        def has_child():
-            children[:] = Path(f"/proc/{target.pid}/task/{target.pid}/children").read_text().split()
-            return bool(children)
-
-        eventually(has_child, "fork")
-        try:
-            window = take(process.pid, subprocesses=True)
-        finally:
-            os.kill(int(children[0]), signal.SIGKILL)
-    roots = {frame.function.partition(":")[0] for sample in window.samples for frame in sample.stack[:-2]}
-    assert {f"process {process.pid}", f"process {children[0]}"} == roots
-
-
 def test_pyspy_dies_with_the_thread_that_started_it():
     """A reader whose owner is gone reads nobody any more."""
     with running("-c", SPIN) as process:
