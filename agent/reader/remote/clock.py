@@ -95,7 +95,7 @@ class ThreadClock:
         return on == 0 or on - off != self._off_cpu
 
     def _calibrate(self) -> None:
-        """Note what the difference is for a thread that sleeps: 0, unless a kernel counts otherwise than those known."""
+        """Note what the difference is for a thread that sleeps: 0, unless a kernel counts otherwise than we know."""
         if self._is_calibrated:
             return
         before, off, after = self._times_on(), self._times_off(), self._times_on()
