@@ -2,12 +2,17 @@
 
 from dataclasses import dataclass
 from functools import cache
+from typing import Literal
 
 from agent.procfs import MAPS_BYTES_MAX, read_start
 from agent.reader.engine import Target
+from agent.reader.pace import Pace
 from agent.reader.pyspy_process import find_pyspy
+from agent.reader.remote import RemoteEngine
 from agent.reader.remote.memory import Memory, UnreadableError
-from pyrometer.errors import PyrometerError
+from pyrometer.errors import PermissionDeniedError, PyrometerError, RefusedError
+
+EngineName = Literal["auto", "remote", "py-spy"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,23 +22,40 @@ class Choice:
 
     Attributes:
         engine: Its name; empty where none reads it.
-        why: Why not another, or why none; empty where our own reads it.
+        why: Why not our own, or why none; empty where our own reads it.
+        is_right: None reads it because a right is missing.
     """
 
     engine: str
     why: str = ""
+    is_right: bool = False
 
 
-def choose_engine(target: Target) -> Choice:
-    """Return the engine that would read a process; it is attached to and let go again."""
+def choose_engine(target: Target, wanted: EngineName) -> Choice:
+    """
+    Return the engine that would read a process; our own is attached to it and let go again.
+
+    Args:
+        target: Which process.
+        wanted: As ``sampling.engine`` says.
+    """
+    why = "sampling.engine says so"
     try:
-        _read_something(target.pid)
-    except PyrometerError as error:
-        return Choice("", str(error))
+        if wanted == "py-spy":
+            _read_something(target.pid)
+        else:
+            _own_engine().attach(target).detach()
+            return Choice("remote")
+    except RefusedError as error:
+        why = str(error)
+        if wanted == "remote":
+            return Choice("", why)
     except UnreadableError:
         return Choice("", "its memory cannot be read")
+    except PyrometerError as error:
+        return Choice("", str(error), is_right=isinstance(error, PermissionDeniedError))
     missing = pyspy_missing()
-    return Choice("", missing) if missing else Choice("py-spy")
+    return Choice("", missing) if missing else Choice("py-spy", why)
 
 
 @cache
@@ -44,6 +66,11 @@ def pyspy_missing() -> str:
     except PyrometerError as error:
         return str(error)
     return ""
+
+
+@cache
+def _own_engine() -> RemoteEngine:
+    return RemoteEngine(pace=Pace(1.0))
 
 
 def _read_something(pid: int) -> None:

@@ -1,12 +1,13 @@
 """Which Python processes are there, and who would read them."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from time import monotonic
 from typing import Final
 
 import msgspec
 
-from agent.doctor.engines import Choice, choose_engine, pyspy_missing
+from agent.doctor.engines import Choice, EngineName, choose_engine, pyspy_missing
 from agent.doctor.finding import Finding, ok, warn
 from agent.host_identity import HostIdentity
 from agent.identity import Identifier
@@ -42,7 +43,7 @@ def check_processes(settings: AgentSettings, host: HostIdentity) -> Iterator[Fin
     try:
         scan = scanner.scan()
         yield from _report(scan)
-        yield from _report_choices(list(scan.processes.values()))
+        yield from _report_choices(list(scan.processes.values()), settings.sampling.engine)
     finally:
         scanner.close()
 
@@ -58,7 +59,7 @@ def _report(scan: Scan) -> Iterator[Finding]:
         yield warn("processes", f"{beyond} beyond the limit", "raise targets.targets_max or targets.processes_max")
 
 
-def _report_choices(processes: list[PythonProcess]) -> Iterator[Finding]:
+def _report_choices(processes: list[PythonProcess], wanted: EngineName) -> Iterator[Finding]:
     deadline_s = monotonic() + _ATTACH_S
     groups: dict[tuple[str, Choice], list[int]] = {}
     asked = 0
@@ -66,9 +67,9 @@ def _report_choices(processes: list[PythonProcess]) -> Iterator[Finding]:
         if monotonic() > deadline_s:
             break
         asked += 1
-        choice = choose_engine(process.target)
+        choice = choose_engine(process.target, wanted)
         # What is said of one process often names it; one of a kind stands for all.
-        kind = Choice(choice.engine, choice.why.replace(str(process.target.pid), "PID"))
+        kind = replace(choice, why=choice.why.replace(str(process.target.pid), "PID"))
         groups.setdefault((_version(process), kind), []).append(process.target.pid)
     for (version, choice), pids in sorted(groups.items(), key=lambda group: (group[0][0], group[0][1].engine)):
         yield _finding(version, choice, pids)
@@ -84,7 +85,8 @@ def _finding(version: str, choice: Choice, pids: list[int]) -> Finding:
     count = f"{len(pids)} process{'' if len(pids) == 1 else 'es'} ({_some(pids)})"
     topic = f"Python {printable(version, 20)}"
     if not choice.engine:
-        return warn(topic, f"{count} cannot be read: {printable(choice.why)}", "see the rights above")
+        mend = "see the rights above" if choice.is_right else "leave them out with targets.deny, if you know them"
+        return warn(topic, f"{count} cannot be read: {printable(choice.why)}", mend)
     why = f": {printable(choice.why)}" if choice.why else ""
     return ok(topic, f"{count} read by {choice.engine}{why}")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from agent.containers import parse_placement
-from agent.doctor.engines import choose_engine
+from agent.doctor.engines import Choice, EngineName, choose_engine
 from agent.doctor.files import HostFiles
 from agent.doctor.finding import Finding, Level, fail, ok, warn
 from agent.evidence import is_python_by_maps, is_python_by_name, runtime_version
@@ -14,10 +14,13 @@ from agent.host_identity import HostIdentity
 from agent.identity import Identifier
 from agent.matching import TargetRules
 from agent.procfs import TICKS_PER_S, ProcessStat, read_cgroup, read_executable, read_stat
+from agent.reader import pyspy_dump
+from agent.reader.dumped import DumpedThread
 from agent.reader.engine import Target, find_target
+from agent.reader.remote import dump as remote_dump
 from agent.settings import AgentSettings
 from pyrometer import semconv
-from pyrometer.errors import TargetNotFoundError
+from pyrometer.errors import PyrometerError, TargetNotFoundError
 from pyrometer.text import printable
 
 _NAMESPACES: Final = ("pid", "mnt", "user")
@@ -53,7 +56,7 @@ def check_target(pid: int, settings: AgentSettings, host: HostIdentity, files: H
         yield ok("rules", "it is watched")
     else:
         yield warn("rules", "it is left out", "see targets.allow and targets.deny")
-    yield _check_engine(target)
+    yield from _check_engine(target, settings.sampling.engine)
 
 
 def _check_program(stat: ProcessStat) -> Finding:
@@ -98,11 +101,30 @@ def _check_placement(pid: int, files: HostFiles) -> Iterator[Finding]:
             )
 
 
-def _check_engine(target: Target) -> Finding:
-    choice = choose_engine(target)
-    if choice.engine:
-        return ok("engine", f"{choice.engine} reads it{f': {printable(choice.why)}' if choice.why else ''}")
-    return fail("engine", f"none reads it: {printable(choice.why)}", "run the doctor without -p", is_right=True)
+def _check_engine(target: Target, wanted: EngineName) -> Iterator[Finding]:
+    choice = choose_engine(target, wanted)
+    if not choice.engine:
+        yield fail(
+            "engine",
+            f"none reads it: {printable(choice.why)}",
+            "run the doctor without -p: it looks at the rights",
+            is_right=choice.is_right,
+        )
+        return
+    yield ok("engine", f"{choice.engine} reads it{f': {printable(choice.why)}' if choice.why else ''}")
+    try:
+        threads = _dump(target, choice)
+    except PyrometerError as error:
+        yield warn("trial", f"its stacks were not read: {printable(str(error))}", "try again; it may have just ended")
+        return
+    running = sum(thread.active for thread in threads)
+    yield ok("trial", f"the stacks of {len(threads)} threads were read, {running} of them on a CPU or waiting for one")
+
+
+def _dump(target: Target, choice: Choice) -> list[DumpedThread]:
+    if choice.engine == "remote":
+        return remote_dump.dump_threads(target)
+    return pyspy_dump.dump_threads(target, nonblocking=True)
 
 
 def _owner(pid: int) -> int:
