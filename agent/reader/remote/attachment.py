@@ -26,8 +26,8 @@ Mode = Literal["cpu", "wall", "gil"]
 # Different stacks kept of one window; beyond that, samples are counted as lost.
 STACKS_MAX: Final = 20_000
 
-# Thread id, frames root first, whether the leaf part is missing, whether the root part is.
-_Key = tuple[int, tuple[int, ...], bool, bool]
+# Thread id, whether it was on a CPU, frames root first, whether the leaf part is missing, whether the root part is.
+_Key = tuple[int, bool, tuple[int, ...], bool, bool]
 
 
 class RemoteAttachment:
@@ -112,6 +112,8 @@ class RemoteAttachment:
             self._counts.clear()
             self._ticks = self._errors = self._lost = 0
             self._failure = None
+            for thread in self._roster.threads:
+                thread.clock.slept = False
             if not self._detached:
                 self._over.clear()
         self._ticker.add(self)
@@ -174,14 +176,14 @@ class RemoteAttachment:
         if self._mode == "cpu":
             if not thread.clock.has_run():
                 return
-            reading = self._stacks.read(thread.state, thread.clock.is_on_cpu)
+            reading = self._stacks.read(thread.state, thread.clock.is_wanted)
         elif thread.clock.has_run() or thread.state.reading is None:
             reading = thread.state.reading = self._stacks.read(thread.state)
         else:
             reading = thread.state.reading  # it has not run since: its stack is the same
         if reading is None:
             return
-        key = (thread.tid, reading.frames, reading.unstable, reading.truncated)
+        key = (thread.tid, thread.clock.on_cpu, reading.frames, reading.unstable, reading.truncated)
         if len(self._counts) >= STACKS_MAX and key not in self._counts:
             self._lost += 1
         else:
@@ -219,19 +221,30 @@ class RemoteAttachment:
 
     def _samples(self, period_ns: int, *, recheck: bool) -> Iterator[Sample]:
         """Yield what was seen, stacks that are alike as one."""
-        seen = {number for _, frames, _, _ in self._counts for number in frames}
+        counts = self._without_waiting()
+        seen = {number for _, _, frames, _, _ in counts for number in frames}
         try:
             doubtful = self._codes.changed(seen) if recheck else set()
         except PyrometerError:  # it ended just now
             doubtful = set()
         names = {thread.tid: thread.name for thread in self._roster.threads}
         merged: Counter[tuple[int, Stack]] = Counter()
-        for (tid, numbers, unstable, truncated), count in self._counts.items():
+        for (tid, _, numbers, unstable, truncated), count in counts.items():
             merged[tid, self._stack(numbers, doubtful, unstable=unstable, truncated=truncated)] += count
         for (tid, stack), count in merged.items():
             yield Sample(
                 stack=stack, count=count, value=count * period_ns, thread_id=tid, thread_name=names.get(tid, "")
             )
+
+    def _without_waiting(self) -> dict[_Key, int]:
+        """
+        Leave out looks at a thread that waited for a CPU, where it was also seen on one, and slept in this window.
+
+        Work between two sleeps is seldom found waiting, long work often: together they would not be in proportion.
+        """
+        slept = {thread.tid for thread in self._roster.threads if thread.clock.slept}
+        seen_on_cpu = {tid for tid, on_cpu, *_ in self._counts if on_cpu}
+        return {key: count for key, count in self._counts.items() if key[1] or key[0] not in slept & seen_on_cpu}
 
     def _stack(self, numbers: tuple[int, ...], doubtful: set[int], *, unstable: bool, truncated: bool) -> Stack:
         certain = next((index for index, number in enumerate(numbers) if number in doubtful), len(numbers))

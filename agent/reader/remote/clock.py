@@ -42,6 +42,9 @@ class ThreadClock:
         self._status_path = folder + "status"
         self._before = b""
         self._off_cpu, self._is_calibrated = 0, False
+        self._voluntary = -1
+        # Whether the last look that counted found it on a CPU, and whether it has slept since somebody set this back.
+        self.on_cpu, self.slept = True, False
         self._schedstat = self._stat = self._status = -1
         if keep:
             try:
@@ -76,29 +79,35 @@ class ThreadClock:
         mark = line.rfind(b") ")
         return line[mark + 2 : mark + 3] == b"R"
 
-    def is_on_cpu(self) -> bool:
+    def is_wanted(self) -> bool:
         """
-        Return whether it is on a CPU now, as far as can be known from outside.
+        Return whether a look at it counts, and note in `on_cpu` whether it is on a CPU, as far as can be known.
 
-        A thread that was woken waits for a CPU with the stack that it went to sleep with, on a busy host or under a
-        quota many times longer than it then runs: it must not count. It was put on a CPU as often as it was taken off;
-        one that is on a CPU, once more. Where the kernel does not count, or the only CPU that we may use is taken from
-        the thread by us, one that waits for a CPU counts.
+        A thread that was woken waits for a CPU with the stack that it went to sleep with; on a busy host or under a
+        quota that takes many times longer than it then runs. So it must not count. One that has not slept since the
+        last look, and waits, was taken off in the middle of its work: it counts, unless there is better (see `slept`).
+
+        A thread was put on a CPU as often as it was taken off; one that is on a CPU, once more. Where the kernel does
+        not count, or the one CPU that we may use is taken from the thread by us, all that run or wait to count.
         """
         if not self.is_running():
+            self.slept = True
             self._calibrate()
             return False
         if _SHARES_ONLY_CPU:
             return True
-        off = self._times_off()
+        voluntary, off = self._times_off()
+        stayed, self._voluntary = voluntary == self._voluntary, voluntary
+        self.slept |= not stayed
         on = self._times_on()
-        return on == 0 or on - off != self._off_cpu
+        self.on_cpu = on == 0 or on - off != self._off_cpu
+        return self.on_cpu or stayed
 
     def _calibrate(self) -> None:
         """Note what the difference is for a thread that sleeps: 0, unless a kernel counts otherwise than we know."""
         if self._is_calibrated:
             return
-        before, off, after = self._times_on(), self._times_off(), self._times_on()
+        before, (_, off), after = self._times_on(), self._times_off(), self._times_on()
         if before == after and not self.is_running():
             self._off_cpu, self._is_calibrated = after - off, True
 
@@ -107,9 +116,10 @@ class ThreadClock:
         fields = self._read(self._schedstat, self._schedstat_path, _SCHEDSTAT_BYTES).split()
         return int(fields[2]) if len(fields) > _TIMES_ON else 0
 
-    def _times_off(self) -> int:
-        """Return how often it was taken off, by its own will or not. Source: kernel/sched/core.c, __schedule()."""
-        return sum(map(int, _SWITCHES.findall(self._read(self._status, self._status_path, _STATUS_BYTES))))
+    def _times_off(self) -> tuple[int, int]:
+        """Return how often it went to sleep, and how often it was taken off in all. Source: __schedule()."""
+        times = [int(count) for count in _SWITCHES.findall(self._read(self._status, self._status_path, _STATUS_BYTES))]
+        return (times[0], sum(times)) if times else (0, 0)
 
     @staticmethod
     def _read(descriptor: int, path: str, size: int) -> bytes:
