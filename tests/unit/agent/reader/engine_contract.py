@@ -1,16 +1,20 @@
 """What every stack engine must do, in the same words for each: which engines there are, and what they are judged by."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
 import pytest
+from reader_workloads import DEADLINE_S
 
-from agent.reader.engine import Engine, Window
+from agent.reader.engine import Attachment, Engine, Window
+from agent.reader.pace import Pace
 from agent.reader.perf.engine import PerfEngine
 from agent.reader.perf.reader import PerfReader
 from agent.reader.perf.refusal import PerfRefusedError
 from agent.reader.pyspy import PySpyEngine
+from agent.reader.remote.engine import RemoteEngine
 from pyrometer.values import Frame, FrameType, Sample
 
 RATE_HZ = 50
@@ -37,11 +41,14 @@ class EngineCase:
         name: As the engine says it.
         build: Gives the engine for windows of so many seconds; skips the test where it cannot run.
         python_only: It reads only processes that run Python, and names their functions.
+        sees_all: It sees a share of the moments on a CPU that does not depend on what else the host does. One that
+            itself needs a CPU to look may push the thread off it, on a host with too much to do, and sees less then.
     """
 
     name: str
     build: Callable[[float], AbstractContextManager[Engine]]
     python_only: bool = True
+    sees_all: bool = True
 
     def is_hot(self, frame: Frame) -> bool:
         """Return whether a leaf is the busy function, or the interpreter that runs it."""
@@ -70,25 +77,22 @@ def _perf(window_s: float) -> Iterator[Engine]:
 
 @contextmanager
 def _remote(window_s: float) -> Iterator[Engine]:
-    remote = pytest.importorskip("agent.reader.remote")
-    from agent.reader.pace import Pace  # noqa: PLC0415
-
-    if not hasattr(remote, "RemoteEngine"):
-        pytest.skip("there is no such engine yet")
-    engine = remote.RemoteEngine(pace=Pace(RATE_HZ), window_s=window_s)
-    try:
-        yield engine
-    finally:
-        close = getattr(engine, "close", None)
-        if close:
-            close()
+    yield RemoteEngine(pace=Pace(RATE_HZ), window_s=window_s)
 
 
 CASES = [
     EngineCase("py-spy", _pyspy),
     EngineCase("perf", _perf, python_only=False),
-    EngineCase("remote", _remote),
+    EngineCase("remote", _remote, sees_all=False),
 ]
+
+
+def sample_until_seen(attachment: Attachment) -> Window:
+    """Return the first window that holds a sample: a thread that gets no CPU time in one is not seen in it."""
+    deadline = time.monotonic() + DEADLINE_S
+    while not (window := attachment.sample()).samples:
+        assert time.monotonic() < deadline, f"nothing seen within {DEADLINE_S} s"
+    return window
 
 
 def hottest(window: Window) -> Sample:
