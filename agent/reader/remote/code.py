@@ -2,12 +2,13 @@
 Code objects of another process: name, file and line of an instruction, each code object read once and checked again.
 
 A code object that was freed can leave its address to another one. So what is remembered of one is compared with the
-process's memory again at the end of every window (`CodeTable.changed`).
+process's memory again: at each look as long as it is new (`CodeTable.verify`), then at the end of every window
+(`CodeTable.changed`).
 """
 
 import struct
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -22,6 +23,7 @@ NAME_CHARS_MAX: Final = 1024
 LINETABLE_BYTES_MAX: Final = 1 << 18
 _TEXT_GUESS_BYTES: Final = 192
 _ENCODINGS: Final = {1: "latin-1", 2: "utf-16-le", 4: "utf-32-le"}
+_INTERNED_BITS: Final = 2
 _RECHECK_RANGES: Final = 128
 # What the interpreter itself runs around a class's __init__; it has neither file nor line.
 _SHIM: Final = "__init__"
@@ -33,6 +35,7 @@ class Code:
     One code object.
 
     Attributes:
+        address: Where it lies.
         name: Qualified name.
         file: As the process names it.
         bytecode: Address of its first instruction.
@@ -43,8 +46,10 @@ class Code:
         hidden: Whether it stands for nothing a person wrote.
         frames: Number of the frame, by instruction address; filled as they are seen.
         numbers: The same by line.
+        trusted: Whether it was there for a whole window; most that go away, like those of modules, go soon.
     """
 
+    address: int
     name: str
     file: str
     bytecode: int
@@ -55,6 +60,7 @@ class Code:
     hidden: bool
     frames: dict[int, int] = field(default_factory=dict)
     numbers: dict[int, int] = field(default_factory=dict)
+    trusted: bool = False
 
     def line(self, instruction: int) -> int:
         """Return the line of an instruction, 0 where it has none."""
@@ -85,9 +91,9 @@ class CodeTable:
         self._code_type = code_type
         self._text_type = text_type
         self.codes: dict[int, Code] = {}
-        # By number: the frame, and the address of the code object it was made of.
+        # By number: the frame, and the code object it was made of.
         self.frames: list[Frame] = []
-        self._origins: list[int] = []
+        self._origins: list[Code] = []
 
     def find(self, address: int) -> Code:
         """
@@ -112,38 +118,52 @@ class CodeTable:
             if number is None:
                 number = code.numbers[line] = len(self.frames)
                 self.frames.append(Frame(code.name, code.file, line))
-                self._origins.append(code.bytecode - self._layout.code_bytecode)
+                self._origins.append(code)
             code.frames[instruction] = number
         return number
 
+    def verify(self, codes: list[Code]) -> bool:
+        """Return whether these are still the code objects at their addresses; those that are not are forgotten."""
+        gone = [code for code, same in self._compare(codes) if not same]
+        for code in gone:
+            self.codes.pop(code.address, None)
+        return not gone
+
     def changed(self, numbers: Iterable[int]) -> set[int]:
         """
-        Compare the code objects of frames with the process's memory; those that changed are forgotten.
+        Compare the code objects of a window's frames with the process's memory; those that changed are forgotten.
 
         Args:
             numbers: Of the frames.
 
         Returns:
-            Those of them whose code object is another by now, or none: what they were called is not certain.
+            Those whose code object was trusted and is another by now, or none: what they were called is not certain.
         """
-        by_address: dict[int, list[int]] = {}
+        by_code: dict[int, list[int]] = {}
         for number in numbers:
-            by_address.setdefault(self._origins[number], []).append(number)
-        addresses = list(by_address)
-        size = self._layout.code_bytes
+            by_code.setdefault(id(self._origins[number]), []).append(number)
+        codes = [self._origins[members[0]] for members in by_code.values()]
         changed: set[int] = set()
-        for start in range(0, len(addresses), _RECHECK_RANGES):
-            batch = addresses[start : start + _RECHECK_RANGES]
-            try:
-                buffer = bytes(self._memory.gather([(address, size) for address in batch])[: size * len(batch)])
-            except UnreadableError:
-                buffer = b"".join(self._read_or_nothing(address, size) for address in batch)
-            for index, address in enumerate(batch):
-                code = self.codes.get(address)
-                if code is None or self._identity(buffer[index * size : (index + 1) * size]) != code.identity:
-                    changed.update(by_address[address])
-                    self.codes.pop(address, None)
+        for code, same in self._compare(codes):
+            if same and self.codes.get(code.address) is code:
+                code.trusted = True
+                continue
+            if code.trusted:
+                changed.update(by_code[id(code)])
+            if self.codes.get(code.address) is code:
+                del self.codes[code.address]
         return changed
+
+    def _compare(self, codes: list[Code]) -> Iterator[tuple[Code, bool]]:
+        size = self._layout.code_bytes
+        for start in range(0, len(codes), _RECHECK_RANGES):
+            batch = codes[start : start + _RECHECK_RANGES]
+            try:
+                buffer = bytes(self._memory.gather([(code.address, size) for code in batch])[: size * len(batch)])
+            except UnreadableError:
+                buffer = b"".join(self._read_or_nothing(code.address, size) for code in batch)
+            for index, code in enumerate(batch):
+                yield code, self._identity(buffer[index * size : (index + 1) * size]) == code.identity
 
     def trim(self) -> bool:
         """Forget everything, all numbers too, where it is more than it may be; return whether that was so."""
@@ -179,6 +199,7 @@ class CodeTable:
         first_line = struct.unpack_from("<i", header, layout.code_firstlineno)[0]
         ends, lines = decode_linetable(self._bytes(_word(header, layout.code_linetable)), first_line)
         return Code(
+            address=address,
             name=name,
             file=file,
             bytecode=address + layout.code_bytecode,
@@ -198,7 +219,7 @@ class CodeTable:
         if _word(start, 8) != self._text_type:
             raise UnreadableError
         length = _word(start, 16)
-        state = struct.unpack_from("<I", start, layout.text_state)[0] >> layout.text_kind_shift
+        state = struct.unpack_from("<I", start, layout.text_state)[0] >> _INTERNED_BITS
         kind, compact, ascii_only = state & 7, state >> 3 & 1, state >> 4 & 1
         if kind not in _ENCODINGS or not compact or length >> 32:
             raise UnreadableError

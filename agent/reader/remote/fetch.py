@@ -1,13 +1,15 @@
 """
 What is fetched of a thread for one look at its stack, and where each address then lies in the buffer.
 
-The ranges of one call are copied one after the other, some 350 ns apart, while the thread runs on. So the outer regions
-are read twice, once before and once after the middle one: what was the same both times was so at the instant at which
-the middle was copied. The middle is the region that holds the frame that runs.
+The ranges of one call are copied one after the other, some 350 ns apart, and so are their pages, some 50 ns apart, while
+the thread runs on. So regions are copied twice, in mirrored order around the middle one, which holds the frame that runs:
+what was the same both times was so at the instant at which the page of that frame was copied.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
+
+from agent.reader.remote.memory import PAGE_BYTES
 
 # Scattered frames remembered of one thread (generators, coroutines, borders from C), and regions read in one call.
 SCATTERED_MAX: Final = 256
@@ -27,6 +29,7 @@ class Region:
         end: The first address at which a frame no longer fits.
         shift: What is added to an address for its place in the buffer.
         again: How far behind that its second copy lies; 0 where it was copied once.
+        order: How far inside it is: its copies lie between those of all regions with a lower number.
         ordered: Whether it is a chunk of the data stack, in which a caller lies below what it called.
     """
 
@@ -34,6 +37,7 @@ class Region:
     end: int
     shift: int
     again: int
+    order: int
     ordered: bool
 
 
@@ -44,12 +48,14 @@ class Fetch:
 
     Attributes:
         ranges: (address, bytes), in the order to copy.
-        regions: Where the regions lie in the buffer; the middle one first.
+        regions: Where the regions lie in the buffer, the middle one first, then outwards.
+        later: The same with the second copies in the place of the first.
         tail: Offset of what was asked for last, beyond the regions.
     """
 
     ranges: list[tuple[int, int]]
     regions: list[Region]
+    later: list[Region]
     tail: int
 
 
@@ -94,20 +100,24 @@ def plan_fetch(
     """
     pieces = [(start, size, True) for start, size in chunks] + [(start, size, False) for start, size in scattered]
     if not pieces:  # a thread that has not run Python yet
-        return Fetch([*head, *tail], [], sum(size for _, size in head))
+        return Fetch([*head, *tail], [], [], sum(size for _, size in head))
     index = next((i for i, (start, size, _) in enumerate(pieces) if start <= middle < start + size), 0)
     inner = pieces.pop(index)
-    outer = pieces[: REGIONS_MAX - 1]
-    ranges = [*head, *((start, size) for start, size, _ in outer), inner[:2]]
-    ranges += [*((start, size) for start, size, _ in reversed(outer)), *tail]
+    pieces = [*pieces[: REGIONS_MAX - 1], inner]
+    # The middle needs no second copy where it is copied (nearly) at once: frames outside the data stack that are at
+    # rest say so, see `agent.reader.remote.walk`.
+    is_one_page = not inner[2] or inner[0] // PAGE_BYTES == (inner[0] + inner[1] - 1) // PAGE_BYTES
+    mirrored = pieces[:-1] if is_one_page else pieces
+    once = [(start, size) for start, size, _ in pieces]
+    ranges = [*head, *once, *((start, size) for start, size, _ in reversed(mirrored)), *tail]
     position = sum(size for _, size in head)
-    # The second copies mirror the first around the middle: the outermost is the first and the last.
-    end = position + 2 * sum(size for _, size, _ in outer) + inner[1]
+    end = mirror = position + sum(size for _, size in once) + sum(size for _, size, _ in mirrored)
     regions: list[Region] = []
-    mirror = end
-    for start, size, ordered in outer:
+    for order, (start, size, ordered) in enumerate(pieces):
         mirror -= size
-        regions.append(Region(start, start + size - frame_bytes + 1, position - start, mirror - position, ordered))
+        again = mirror - position if order < len(mirrored) else 0
+        regions.append(Region(start, start + size - frame_bytes + 1, position - start, again, order, ordered))
         position += size
-    regions.insert(0, Region(inner[0], inner[0] + inner[1] - frame_bytes + 1, position - inner[0], 0, inner[2]))
-    return Fetch(ranges, regions, end)
+    regions.reverse()
+    later = [replace(region, shift=region.shift + region.again, again=-region.again) for region in regions]
+    return Fetch(ranges, regions, later, end)

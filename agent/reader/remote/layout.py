@@ -51,8 +51,7 @@ class Layout:
         code_linetable: See above.
         code_firstlineno: See above.
         code_bytecode: Of ``co_code_adaptive``.
-        text_state: Of the 32 state bits in ``PyASCIIObject``.
-        text_kind_shift: Where the kind (1, 2 or 4 bytes a character) begins in them; compact and ascii follow it.
+        text_state: Of the 32 state bits in ``PyASCIIObject``: interned (2 bits), kind (3), compact, ascii.
         text_ascii_bytes: Size of ``PyASCIIObject``.
         text_compact_bytes: Size of ``PyCompactUnicodeObject``.
         bytes_data: Of the data in ``PyBytesObject``.
@@ -85,7 +84,6 @@ class Layout:
     code_firstlineno: int
     code_bytecode: int
     text_state: int = 32
-    text_kind_shift: int = 2
     text_ascii_bytes: int = 40
     text_compact_bytes: int = 56
     bytes_data: int = 32
@@ -262,5 +260,4 @@ def _from_debug_offsets(version: tuple[int, int], offsets: Mapping[str, int]) ->
         code_linetable=offsets["code.linetable"],
         code_firstlineno=offsets["code.firstlineno"],
         code_bytecode=offsets["code.co_code_adaptive"],
-        text_kind_shift=16 if version >= (3, 14) else 2,
     )

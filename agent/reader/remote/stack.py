@@ -21,9 +21,11 @@ CHUNK_BYTES_MAX: Final = 1 << 18
 # Scattered frames remembered of one thread, and looks after which one that was not seen again is forgotten.
 SCATTERED_MAX: Final = 256
 _SEEN_LOOKS: Final = 16
-# A copy that takes longer was interrupted; undisturbed it takes some 5 us, and 0.4 us for each range.
-_COPY_NS_MAX: Final = 40_000
-_RANGE_NS_MAX: Final = 2_000
+# A copy that takes this many times as long as usual was interrupted. The call itself takes as long as so many ranges,
+# and the usual is that of about so many calls.
+_LONG: Final = 2.5
+_CALL_RANGES: Final = 8
+_USUAL_OF: Final = 32
 _LEARN_STEPS_MAX: Final = 256
 _CHUNK_HEADER: Final = struct.Struct("<3Q")
 _WORD: Final = struct.Struct("<Q")
@@ -116,8 +118,9 @@ class StackReader:
         self._native_id = layout.thread_native_id - self._span_start
         self._chunk = layout.thread_chunk - self._span_start
         self._cframe_current = layout.cframe_current
-        # Looks that gave nothing, by what happened.
+        # Looks that gave nothing, and the usual time to copy a range, in nanoseconds; 0 before the first.
         self.retries = 0
+        self._range_ns = 0.0
 
     def read(self, thread: ThreadState, wanted: Callable[[], bool] | None = None) -> Reading | None:
         """
@@ -148,12 +151,15 @@ class StackReader:
             # What runs was certainly there. What does not run (it frees what a function left behind, say) must be so
             # in two looks: a thread that calls a lot can come back to the same frame within one look.
             if walk.moved == 0 and (walk.running or (walk.bracketed and last and _same(walk, last))):
-                return self._reading(walk, unstable=False)
+                fresh = [code for code in walk.codes if not code.trusted]
+                if not fresh or self._codes.verify(fresh):
+                    return self._reading(walk, unstable=False)
+                continue
             agreed = walk if walk.moved else _agreed(walk, last)
             last = walk
             if agreed and (certain is None or _certain_frames(agreed) > _certain_frames(certain)):
                 certain = agreed
-        if certain is None:
+        if certain is None or not self._codes.verify([code for code in certain.codes if not code.trusted]):
             raise UnreadableError
         return self._reading(certain, unstable=True)
 
@@ -188,10 +194,7 @@ class StackReader:
         """Fetch and walk once."""
         thread.looks += 1
         fetch = thread.fetch or self._lay_out(thread)
-        began_ns = time.monotonic_ns()
-        buffer = self._memory.gather(fetch.ranges)
-        if time.monotonic_ns() - began_ns > _COPY_NS_MAX + _RANGE_NS_MAX * len(fetch.ranges):
-            raise TornError  # we lost the CPU half-way: the pieces may be of different times
+        buffer = self._copy(fetch)
         if wanted is not None and not wanted():
             raise _UnwantedError
         if _WORD.unpack_from(buffer, self._native_id)[0] != thread.native_id:
@@ -201,7 +204,7 @@ class StackReader:
         after = self._current_frame(thread, buffer, fetch.tail, fetch, again=True)
         if not before and not after:
             return Walk([], [], [], 0, running=True, scattered=[], truncated=False, bracketed=True)
-        walk = self._walk_from(before or after, after, buffer, fetch.regions)
+        walk = self._walk_from(before or after, after, buffer, fetch)
         for address in walk.scattered:
             thread.scattered[address] = thread.looks
         leaf = walk.addresses[0] if walk.addresses else before
@@ -210,21 +213,43 @@ class StackReader:
             thread.fetch = None  # next time with the leaf's region in the middle
         return walk if walk.running else replace(walk, bracketed=before == after == leaf)
 
-    def _walk_from(self, before: int, after: int, buffer: bytearray, regions: list[Region]) -> Walk:
+    def _copy(self, fetch: Fetch) -> bytearray:
+        """
+        Fetch; raise `TornError` where it took much longer than usual.
+
+        Then we lost the CPU, or had to wait for a lock, half-way, and the pieces are of times that lie far apart.
+        """
+        began_ns = time.monotonic_ns()
+        buffer = self._memory.gather(fetch.ranges)
+        range_ns = (time.monotonic_ns() - began_ns) / (len(fetch.ranges) + _CALL_RANGES)
+        usual_ns = self._range_ns or range_ns
+        # It follows slowly upwards, so that a host that is slow for long is not refused for long.
+        self._range_ns = usual_ns + (min(range_ns, 2 * usual_ns) - usual_ns) / _USUAL_OF
+        if range_ns > _LONG * usual_ns:
+            raise TornError
+        return buffer
+
+    def _walk_from(self, before: int, after: int, buffer: bytearray, fetch: Fetch) -> Walk:
+        """
+        Walk the first copies from the frame that was current before them, and if that is not certain, the second ones.
+
+        A stack that grows meanwhile shows whole in the first copies, one that shrinks in the second.
+        """
+        first: Walk | None = None
         try:
-            walk = self._walker.walk(before, buffer, regions)
-            if walk.running or before == after:
-                return walk
+            first = self._walker.walk(before, buffer, fetch.regions)
+            if first.running and not first.moved:
+                return first
         except (TornError, MissingError):
-            if before == after or not after:
+            if not after or before == after:
                 raise
-            return self._walker.walk(after, buffer, regions)
-        # It neither runs nor is it certain to have been the last: the frame that was current later may tell more.
         try:
-            later = self._walker.walk(after, buffer, regions) if after else walk
+            second = self._walker.walk(after or before, buffer, fetch.later)
         except (TornError, MissingError):
-            return walk
-        return later if later.running else walk
+            if first is None:
+                raise
+            return first
+        return second if first is None or (second.running and not second.moved) else first
 
     def _current_frame(self, thread: ThreadState, buffer: bytearray, span: int, fetch: Fetch, *, again: bool) -> int:
         """Return the current frame as a copy of the thread state has it, 0 for none."""
@@ -251,7 +276,7 @@ class StackReader:
         return thread.fetch
 
     def _follow_chunk(self, thread: ThreadState, buffer: bytearray, span: int) -> None:
-        """Note where the data stack ends by now; raise `TornError` where more of it has to be fetched."""
+        """Note where the data stack ends by now, for the next look."""
         chunk, top, limit = _CHUNK_HEADER.unpack_from(buffer, span + self._chunk)
         needed = _chunk_bytes(chunk, top, limit)
         for index, (address, fetched) in enumerate(thread.chunks):
@@ -264,7 +289,6 @@ class StackReader:
             thread.chunks.insert(0, (chunk, needed))
             del thread.chunks[CHUNKS_MAX:]
         thread.fetch = None
-        raise TornError
 
     def _learn_chunks(self, thread: ThreadState) -> None:
         """Read where the chunks of the data stack lie; raise `TornError` where that is just changing."""

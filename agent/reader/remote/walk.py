@@ -15,7 +15,7 @@ from typing import Final
 from agent.reader.remote.code import Code, CodeTable
 from agent.reader.remote.fetch import Region
 from agent.reader.remote.layout import Layout
-from agent.reader.remote.memory import UnreadableError
+from agent.reader.remote.memory import PAGE_BYTES, UnreadableError
 
 _OWNED_BY_THREAD: Final = 0
 _OWNED_BY_GENERATOR: Final = 1
@@ -24,6 +24,9 @@ _OWNED_BY_INTERPRETER: Final = 3
 _OWNER_MAX: Final = 4
 # Borders and generators count here too.
 _STEPS_PER_FRAME: Final = 4
+
+
+_NOWHERE: Final = Region(0, 0, 0, 0, 0, ordered=False)
 
 
 class TornError(Exception):
@@ -109,6 +112,9 @@ class Walker:
         addresses: list[int] = []
         scattered: list[int] = []
         start = end = shift = again = 0
+        # The page that the leaf lies in, whose copy is of one instant, and its region.
+        page = page_end = 0
+        region = leaf_region = _NOWHERE
         ordered = called_directly = running = truncated = False
         moved = steps = 0
         steps_max = _STEPS_PER_FRAME * self._depth_max
@@ -117,11 +123,16 @@ class Walker:
             if not start <= frame < end:
                 for region in regions:
                     if region.start <= frame < region.end:
-                        start, end, shift = region.start, region.end, region.shift
-                        again, ordered = region.again, region.ordered
                         break
                 else:
                     raise MissingError(frame)
+                start, end, shift, again = region.start, region.end, region.shift, region.again
+                order, ordered = region.order, region.ordered
+                if codes and order > leaf_region.order and page_end:
+                    # Its copies lie between those of the leaf's page, which then must be the same before and after.
+                    if self._has_moved(addresses, buffer, leaf_region):
+                        running = False
+                    page = page_end = 0
             place = frame + shift
             code_address, previous, instruction, stack, flags = unpack(buffer, place)
             owner = flags >> owner_shift
@@ -130,12 +141,10 @@ class Walker:
             steps += 1
             if not ordered:
                 scattered.append(frame)
-            if again and buffer[place : place + frame_bytes] != buffer[place + again : place + again + frame_bytes]:
-                # Of a frame that only went on the place in the stack is certain, and nothing above it.
-                same = unpack(buffer, place + again)[:2] == (code_address, previous)
-                moved = len(codes) + (owner < _OWNED_BY_INTERPRETER and not same)
             if owner >= _OWNED_BY_INTERPRETER:
                 called_directly = False
+                if again and buffer[place : place + frame_bytes] != buffer[place + again : place + again + frame_bytes]:
+                    moved = len(codes)
             else:
                 if stack == running_mark:
                     if called_directly:
@@ -147,6 +156,20 @@ class Walker:
                     running = running or not codes
                 elif not codes:
                     running = False
+                if not codes:
+                    leaf_region = region
+                    if ordered:
+                        page, page_end = frame & -PAGE_BYTES, (frame | PAGE_BYTES - 1) + 1
+                    else:  # generators at rest have no caller: they cannot be taken for a part of the stack
+                        page, page_end = start, end + frame_bytes
+                if (
+                    again
+                    and not page <= frame <= page_end - frame_bytes
+                    and buffer[place : place + frame_bytes] != buffer[place + again : place + again + frame_bytes]
+                ):
+                    # Of a frame that only went on the place in the stack is certain, and nothing above it.
+                    same = unpack(buffer, place + again)[:2] == (code_address, previous)
+                    moved = len(codes) + (not same)
                 code = known.get(code_address)
                 if code is None:
                     code = self._find(code_address)
@@ -163,6 +186,24 @@ class Walker:
                 raise TornError
             frame = previous
         return Walk(codes, instructions, addresses, moved, running, scattered, truncated)
+
+    def _has_moved(self, addresses: list[int], buffer: bytearray, region: Region) -> bool:
+        """Return whether frames of a region were replaced, or went from running to waiting, between its two copies."""
+        unpack, frame_bytes = self._frame.unpack_from, self.frame_bytes
+        for address in addresses:
+            if region.start <= address < region.end:
+                place = address + region.shift
+                first, second = unpack(buffer, place), unpack(buffer, place + region.again)
+                if address == addresses[0]:
+                    first, second = (*first[:2], first[3]), (*second[:2], second[3])
+                elif (
+                    buffer[place : place + frame_bytes]
+                    != buffer[place + region.again : place + region.again + frame_bytes]
+                ):
+                    return True
+                if first != second:
+                    return True
+        return False
 
     def peek(self, frame: bytes) -> tuple[int, bool]:
         """

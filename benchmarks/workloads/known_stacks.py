@@ -1,12 +1,12 @@
 """
 Programs whose every legal stack is known, for judging a stack reader.
 
-    python benchmarks/torn_workloads.py NAME          # runs until killed; prints "ready" first
-    python benchmarks/torn_workloads.py --list
+    python benchmarks/workloads/known_stacks.py NAME          # runs until killed; prints "ready" first
+    python benchmarks/workloads/known_stacks.py --list
 
 Each workload calls two disjoint chains of functions in turn, ``a0`` to ``aN`` and ``b0`` to ``bN``, each level in its
 own way. So a stack is legal when, apart from frames of the standard library, it is a prefix of one of the two chains. A
-stack that mixes them, or that leaves a level out, never existed. The file runs on every CPython from 3.8 on, alone.
+stack that mixes them, or that leaves a level out, never existed. The file runs on every CPython from 3.9 on, alone.
 
 `WORST` names the workloads that are made to be as hard to read as can be: they do nothing but call.
 """
@@ -14,11 +14,12 @@ stack that mixes them, or that leaves a level out, never existed. The file runs 
 import re
 import sys
 import time
+from collections.abc import Sequence
 
 CALLS, GENERATORS, COROUTINES = 12, 8, 10
 DEEP = 300
-# Work of a leaf, in loop iterations of some 30 ns: a tiny leaf, and one that does something.
-TINY, SOME = 3, 200
+# Work of a leaf, in loop iterations of some 30 ns: a tiny leaf, one that does something, and one worth a deep call.
+TINY, SOME, MUCH = 3, 200, 4000
 NAMES = (
     "calls",
     "deep",
@@ -30,16 +31,17 @@ NAMES = (
     "fork-churn",
     "exec-churn",
     "calls-tiny",
+    "deep-tiny",
     "generators-tiny",
     "coroutines-tiny",
 )
-WORST = ("calls-tiny", "generators-tiny", "coroutines-tiny")
+WORST = ("calls-tiny", "deep-tiny", "generators-tiny", "coroutines-tiny")
 # The name of the file that the workloads' functions lie in: frames of other files are left out before judging.
-FILE = "torn_workload.py"
+FILE = "known_stacks_chains.py"
 _LEGAL = re.compile(r"(?:<module>;|(?:main;(?:worker;)?|worker;)(?P<chain>(?:[ab]\d+;)*))?")
 
 
-def is_legal(functions):
+def is_legal(functions: Sequence[str]) -> bool:
     """
     Return whether a stack can exist.
 
@@ -54,11 +56,11 @@ def is_legal(functions):
     return chain == [f"{chain[0][0]}{level}" for level in range(len(chain))]
 
 
-def _leaf(iterations):
+def _leaf(iterations: int) -> list[str]:
     return ["total = 0", f"for i in range({iterations}): total += i", "return total"]
 
 
-def _calls(depth, iterations):
+def _calls(depth: int, iterations: int) -> list[str]:
     lines = []
     for chain in "ab":
         for level in range(depth):
@@ -67,7 +69,7 @@ def _calls(depth, iterations):
     return [*lines, "def main():", "    while True:", "        a0(); b0()"]
 
 
-def _callbacks(depth, iterations):
+def _callbacks(depth: int, iterations: int) -> list[str]:
     """Every second call goes through C: max, map, sorted and a partial call the next level."""
     ways = [
         "return max([1], key={n})",
@@ -85,7 +87,7 @@ def _callbacks(depth, iterations):
     return [*lines, "def main():", "    while True:", "        a0(1); b0(1)"]
 
 
-def _classes(depth, iterations):
+def _classes(depth: int, iterations: int) -> list[str]:
     """Calls through constructors, methods, properties and operators."""
     lines = []
     for chain in "ab":
@@ -104,7 +106,7 @@ def _classes(depth, iterations):
     return [*lines, "def main():", "    while True:", "        Ca0(); Cb0()"]
 
 
-def _generators(depth, iterations):
+def _generators(depth: int, iterations: int) -> list[str]:
     """Pipelines of generators, every other one driven from C."""
     lines = []
     for chain in "ab":
@@ -125,7 +127,7 @@ def _generators(depth, iterations):
     return [*lines, "def main():", "    while True:", *_indent(_indent(drive))]
 
 
-def _coroutines(depth, iterations):
+def _coroutines(depth: int, iterations: int) -> list[str]:
     """Chains of coroutines under asyncio; the leaf also waits once."""
     lines = ["import asyncio"]
     for chain in "ab":
@@ -138,7 +140,7 @@ def _coroutines(depth, iterations):
     return [*lines, "async def worker():", *_indent(loop), "def main():", "    asyncio.run(worker())"]
 
 
-def _thread_churn(depth, iterations):
+def _thread_churn(depth: int, iterations: int) -> list[str]:
     """Threads that live for some 10 ms each."""
     work = ["for _ in range(20):", "    a0(); b0()"]
     churn = ["while True:", "    threads = list(map(threading.Thread, [None] * 4, [worker] * 4))"]
@@ -148,7 +150,7 @@ def _thread_churn(depth, iterations):
     return ["import threading", *lines, "def worker():", *_indent(work), "def main():", *_indent(churn)]
 
 
-def _fork_churn(depth, iterations):
+def _fork_churn(depth: int, iterations: int) -> list[str]:
     """A process that works, and forks children that work for some 50 ms each."""
     child = [
         "pid = os.fork()",
@@ -167,7 +169,7 @@ def _fork_churn(depth, iterations):
     ]
 
 
-def _exec_churn(depth, iterations):
+def _exec_churn(depth: int, iterations: int) -> list[str]:
     """A process that becomes another program again and again, with chains of another length each time."""
     lines = _calls(depth, iterations)
     lines = lines[: lines.index("def main():")]
@@ -176,16 +178,16 @@ def _exec_churn(depth, iterations):
     return ["import os, sys", *lines, "def worker():", *_indent(work), "def main():", *_indent(restart)]
 
 
-def _indent(lines):
+def _indent(lines: list[str]) -> list[str]:
     return ["    " + line for line in lines]
 
 
-def source(name):
+def source(name: str) -> str:
     """Return the program of a workload; its function ``main`` never returns."""
     iterations = TINY if name.endswith("-tiny") else SOME
     makers = {
         "calls": lambda: _calls(CALLS, iterations),
-        "deep": lambda: _calls(DEEP, iterations),
+        "deep": lambda: _calls(DEEP, MUCH if iterations == SOME else iterations),
         "callbacks": lambda: _callbacks(CALLS, iterations),
         "classes": lambda: _classes(CALLS, iterations),
         "generators": lambda: _generators(GENERATORS, iterations),
@@ -197,9 +199,9 @@ def source(name):
     return "\n".join(makers[name.replace("-tiny", "")]())
 
 
-def run(name):
+def run(name: str) -> None:
     """Run a workload in this process."""
-    namespace = {"__name__": "torn_workload"}
+    namespace = {"__name__": "known_stacks_chains"}
     exec(compile(source(name), FILE, "exec"), namespace)  # noqa: S102 (the program is made above)
     print("ready", time.time(), flush=True)
     namespace["main"]()
