@@ -40,6 +40,7 @@ _ROOM: Final = 0.75
 # Share of the bucket above which a moment over the budget is no reason to act.
 _SAVED: Final = 0.5
 _WINDOWS_FIRST: Final = 16.0
+_SHORT_WINDOW_S: Final = 2.0
 _WINDOWS_MIN: Final = 0.02
 _SHED_NS: Final = 10 * NS_PER_S
 # Memory has room again below this share of its budget.
@@ -74,7 +75,7 @@ class Governor:
         self._budget = budget
         self._pace = pace
         self._metrics = metrics
-        self._window_ns = int(window_s * NS_PER_S)
+        self._window_s = window_s
         self._windows_max = float(windows_max)
         self._uniform = uniform
         self._rates = (pace.rate_hz, *(rate for rate in RATES_HZ if rate < pace.rate_hz))
@@ -104,6 +105,11 @@ class Governor:
     def windows(self) -> float:
         """Processes that may be sampled at a time; below 1 it is the share of the time in which one is."""
         return self._windows
+
+    @property
+    def window_s(self) -> float:
+        """Length of a window that begins now: shorter where windows are apart, so that one costs less than a minute."""
+        return self._window_s if self._windows >= 1 else min(self._window_s, _SHORT_WINDOW_S)
 
     def observe(self, now_ns: int, usage: Usage, *, in_flight: int, waiting: int) -> None:
         """
@@ -137,8 +143,8 @@ class Governor:
     def window_ended(self, now_ns: int) -> None:
         """Draw when the next window may begin, where windows are apart: at random, so that no rhythm is missed."""
         if self._windows < 1:
-            gap_ns = self._window_ns * (1 / self._windows - 1)
-            self._next_start_ns = now_ns - int(gap_ns * math.log(1 - self._uniform()))
+            gap_s = self.window_s * (1 / self._windows - 1)
+            self._next_start_ns = now_ns - int(gap_s * NS_PER_S * math.log(1 - self._uniform()))
 
     def draw(self, candidates: Sequence[tuple[float, T]], count: int) -> list[T]:
         """

@@ -269,12 +269,13 @@ class SamplingLoop:
         self._in_flight.add(session)
         session.account.begin(now)
         pid = session.process.target.pid
-        thread = threading.Thread(target=self._window_thread, args=(session,), name=f"window-{pid}", daemon=True)
+        arguments = (session, self._governor.window_s)
+        thread = threading.Thread(target=self._window_thread, args=arguments, name=f"window-{pid}", daemon=True)
         self._running.add(thread)
         thread.start()
 
-    def _window_thread(self, session: Session) -> None:
-        done = take_window(session, self._engine, self._programs)
+    def _window_thread(self, session: Session, window_s: float) -> None:
+        done = take_window(session, self._engine, self._programs, window_s)
         self._running.discard(threading.current_thread())
         self._done.put(done)
 

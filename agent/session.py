@@ -113,7 +113,7 @@ class Done:
     window: Window | None
 
 
-def take_window(session: Session, engine: Engine, programs: threading.Semaphore) -> Done:
+def take_window(session: Session, engine: Engine, programs: threading.Semaphore, window_s: float) -> Done:
     """
     Block for one window, and return what came of it; it runs in a thread of its own and never raises.
 
@@ -121,6 +121,7 @@ def take_window(session: Session, engine: Engine, programs: threading.Semaphore)
         session: Of the process.
         engine: Reads it.
         programs: Held while a window is taken that is a program of its own.
+        window_s: Length of the window, up to the engine's.
     """
     window: Window | None = None
     outcome: Outcome

@@ -137,7 +137,7 @@ def _build_loop(
 
 def _build_engine(sampling: SamplingSettings, pace: Pace, metrics: SelfMetrics) -> Engine:
     remote = RemoteEngine(pace=pace, window_s=sampling.window_s, depth_max=sampling.depth_max)
-    pyspy = PySpyEngine(rate_hz=sampling.rate_hz, window_s=sampling.window_s)
+    pyspy = PySpyEngine(rate_hz=sampling.rate_hz, window_s=sampling.window_s, pace=pace)
     if sampling.engine == "auto":
         return AutoEngine(remote, pyspy, refused=partial(_count_refusal, metrics))
     return remote if sampling.engine == "remote" else pyspy

@@ -72,7 +72,7 @@ class Machine:
         ready = [(share, process) for process, share in enumerate(self.busy) if process not in self.ends and share]
         free = self.governor.free(now_ns, len(self.ends))
         for process in self.governor.draw(ready, free):
-            self.ends[process] = self.now_s + WINDOW_S
+            self.ends[process] = self.now_s + int(self.governor.window_s)
             self.sampled[process] = self.sampled.get(process, 0) + 1
             if process not in self.attached:
                 self.attached.add(process)
@@ -144,6 +144,8 @@ def test_one_process_that_is_too_dear_is_sampled_part_of_the_time():
     gaps = [after - before for before, after in itertools.pairwise(starts)][3:]
 
     assert machine.governor.windows < 1
+    assert machine.governor.window_s < WINDOW_S
+    assert max(machine.minutes(600)) < 1.5
     assert sum(machine.seconds[600:]) / len(machine.seconds[600:]) < 1.2 * S * 0.01
     assert len(set(gaps)) > len(gaps) / 2
 

@@ -106,7 +106,7 @@ def watch(process, samples_min: int, seconds_max: float, window_s: float) -> tup
     deadline = time.monotonic() + seconds_max
     while samples < samples_min and time.monotonic() < deadline:
         account.begin(Moment(time.monotonic_ns(), time.time_ns()))
-        done = take_window(session, engine, threading.Semaphore(1))
+        done = take_window(session, engine, threading.Semaphore(1), window_s)
         watched.refresh()
         profile = account.settle(Moment(time.monotonic_ns(), time.time_ns()), done.outcome)
         for sample in profile.samples if profile else ():

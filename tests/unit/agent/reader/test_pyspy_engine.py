@@ -11,6 +11,7 @@ from reader_workloads import SPIN, children_named, eventually, other_pythons, ru
 
 from agent.reader import pyspy_process
 from agent.reader.engine import Target, find_target
+from agent.reader.pace import Pace
 from agent.reader.pyspy import PySpyEngine
 from agent.reader.pyspy_process import PySpyProcess
 from pyrometer.errors import ConfigError, NotPythonError, PyrometerError, TargetNotFoundError
@@ -184,7 +185,7 @@ down(400)
 def test_pyspy_dies_with_the_thread_that_started_it():
     """A reader whose owner is gone reads nobody any more."""
     with running("-c", SPIN) as process:
-        arguments = PySpyEngine(window_s=60).arguments(process.pid)
+        arguments = PySpyEngine(window_s=60).arguments(process.pid, 19)
         started = []
         starter = threading.Thread(target=lambda: started.append(PySpyProcess(arguments, to_file=True)))
         starter.start()
@@ -227,3 +228,15 @@ def test_settings_that_pyspy_cannot_serve_are_refused(settings, message):
     """They are refused where the engine is built, before any process is touched."""
     with pytest.raises(ConfigError, match=message):
         PySpyEngine(**settings)
+
+
+def test_a_pace_lowers_the_rate_of_each_window():
+    """What the governor allows holds for py-spy too: at the next window, in whole samples, never above the settings."""
+    pace = Pace(100.0)
+    engine = PySpyEngine(rate_hz=19, pace=pace)
+    rates = []
+    for rate_hz in (100.0, 11.0, 2.0, 0.3):
+        pace.rate_hz = rate_hz
+        rates.append(engine.window_rate_hz())
+
+    assert rates == [19, 11, 2, 1]
