@@ -128,10 +128,10 @@ def take_window(session: Session, engine: Engine, programs: threading.Semaphore,
     try:
         attachment = session.attach(engine)
         if not session.starts_programs:
-            window, outcome = look(session, attachment)
+            window, outcome = look(session, attachment, window_s)
         elif programs.acquire(blocking=False):
             try:
-                window, outcome = look(session, attachment)
+                window, outcome = look(session, attachment, window_s)
             finally:
                 programs.release()
         else:

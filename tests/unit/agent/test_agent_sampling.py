@@ -35,6 +35,7 @@ class ScriptedEngine:
         self.window_s = window_s
         self.error = error
         self.attached = []
+        self.asked_s = None
         self.concurrent = self.concurrent_max = 0
         self._lock = threading.Lock()
 
@@ -58,6 +59,7 @@ class ScriptedAttachment:
             raise self._engine.error
         self._engine.enter(1)
         started = time.time_ns()
+        self._engine.asked_s = window_s
         self._detached.wait(self._engine.window_s)
         self._engine.enter(-1)
         return Window(
