@@ -116,10 +116,12 @@ class Lane:
         self._transport.close()
 
     def _run(self) -> None:
-        attempt = 0
+        attempt, started = 0, -math.inf
         while time.monotonic() < self._deadline and (batch := self._spool.take(self._signal)) is not None:
             self._take_over()
-            if time.monotonic() >= self._deadline:
+            self._pace(started)
+            started = time.monotonic()
+            if started >= self._deadline:
                 self._spool.put_back(batch)
                 return
             failure = self._attempt(batch)
@@ -132,6 +134,11 @@ class Lane:
             self._sight.lose(self._signal, self._transport.route.url, failure.text)
             self._pause(self._backoff_s(attempt, failure))
             attempt += 1
+
+    def _pace(self, started: float) -> None:
+        """Send what piled up no faster than allowed: neither this host nor the collector is to feel the return."""
+        if self._deadline == math.inf:
+            self._pause(started + 1 / self._settings.batches_per_s_max - time.monotonic())
 
     def _take_over(self) -> None:
         """Use the settings that came meanwhile."""
@@ -165,7 +172,7 @@ class Lane:
         return ceiling * (0.5 + 0.5 * self._jitter())
 
     def _pause(self, seconds: float) -> None:
-        """Wait before a retry, less when `apply` or `end` calls meanwhile, and never beyond the deadline."""
+        """Wait, less when `apply` or `end` calls meanwhile, and never beyond the deadline."""
         if self._stirred.wait(max(0.0, min(seconds, self._deadline - time.monotonic()))):
             self._stirred.clear()
 

@@ -46,7 +46,12 @@ def numbered_metric(number: int) -> bytes:
 def open_sender(url: str, spool_directory: Path) -> tuple[Sender, Spool]:
     """A sender that writes each batch to the disk before it takes it."""
     settings = ExportSettings(
-        endpoint=url, spool=SpoolSettings(commit_s=0.0), retry_s=0.1, retry_max_s=0.3, timeout_s=5.0
+        endpoint=url,
+        spool=SpoolSettings(commit_s=0.0),
+        retry_s=0.1,
+        retry_max_s=0.3,
+        timeout_s=5.0,
+        batches_per_s_max=1000.0,
     )
     metrics = SelfMetrics()
     spool = Spool(settings, spool_directory, metrics)

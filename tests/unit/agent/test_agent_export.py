@@ -26,7 +26,7 @@ def make_sender(sink, tmp_path):
         export = ExportSettings(
             endpoint=url or sink.url,
             spool=SpoolSettings(**(spool or {})),
-            **{"compression": "gzip", "retry_s": 0.1, "retry_max_s": 0.2, **settings},
+            **{"compression": "gzip", "batches_per_s_max": 1000.0, "retry_s": 0.1, "retry_max_s": 0.2, **settings},
         )
         metrics = SelfMetrics()
         kept = Spool(export, tmp_path / "spool" if disk else None, metrics)
@@ -93,6 +93,20 @@ def test_a_receiver_without_zstd_gets_gzip(make_sender, sink):
     assert [received.headers["content-encoding"] for received in sink.received] == ["zstd", "gzip", "gzip", "gzip"]
     assert bodies(sink) == [b"0", b"0", b"1", b"2"]
     assert dropped(metrics, "status_415") == 0
+
+
+def test_what_piled_up_goes_out_evenly(make_sender, sink):
+    """No more batches a second than allowed, until the agent is told to stop."""
+    sender, _ = make_sender(start=False, batches_per_s_max=20.0)
+    for number in range(30):
+        sender.offer(Signal.PROFILES, b"%d" % number)
+    started = time.monotonic()
+    sender.start()
+    wait_until(lambda: len(sink.received) == 10)
+    assert time.monotonic() - started >= 9 / 20
+    sender.close(10.0)
+
+    assert bodies(sink) == [b"%d" % number for number in range(30)]
 
 
 def test_a_signal_does_not_wait_for_another(make_sender, sink):
