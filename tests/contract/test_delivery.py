@@ -43,7 +43,7 @@ def finish(url: str, spool: Path) -> None:
     """Send what is left, in a process that ends by itself."""
     done = subprocess.run(
         [sys.executable, "-m", "tests.contract.delivery_sender", url, str(spool)],
-        capture_output=True, text=True, cwd=ROOT, timeout=150, check=False,
+        capture_output=True, text=True, cwd=ROOT, timeout=1200, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
 
