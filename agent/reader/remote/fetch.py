@@ -1,9 +1,9 @@
 """
 What is fetched of a thread for one look at its stack, and where each address then lies in the buffer.
 
-The ranges of one call are copied one after the other, some 350 ns apart, and so are their pages, some 50 ns apart, while
-the thread runs on. So regions are copied twice, in mirrored order around the middle one, which holds the frame that runs:
-what was the same both times was so at the instant at which the page of that frame was copied.
+The ranges of one call are copied one after the other, some 350 ns apart, and so are their pages, some 50 ns apart,
+while the thread runs on. So regions are copied twice, in mirrored order around the middle one, which holds the frame that
+runs: what was the same both times was so at the instant at which the page of that frame was copied.
 """
 
 from dataclasses import dataclass, replace
@@ -84,7 +84,7 @@ def plan_fetch(
     scattered: list[tuple[int, int]],
     tail: list[tuple[int, int]],
     *,
-    middle: int,
+    path: list[int],
     frame_bytes: int,
 ) -> Fetch:
     """
@@ -95,15 +95,19 @@ def plan_fetch(
         chunks: Of the data stack, (address, bytes), the newest first.
         scattered: Ranges of frames elsewhere.
         tail: What is read after everything, once.
-        middle: An address in the region to be copied once, in the middle; the newest chunk where it is in none.
+        path: Addresses from the leaf to the root: what lies nearer to the leaf is copied nearer to the middle.
         frame_bytes: What a frame needs to fit.
     """
     pieces = [(start, size, True) for start, size in chunks] + [(start, size, False) for start, size in scattered]
     if not pieces:  # a thread that has not run Python yet
         return Fetch([*head, *tail], [], [], sum(size for _, size in head))
-    index = next((i for i, (start, size, _) in enumerate(pieces) if start <= middle < start + size), 0)
-    inner = pieces.pop(index)
-    pieces = [*pieces[: REGIONS_MAX - 1], inner]
+    ranks = {
+        piece: next((i for i, address in enumerate(path) if piece[0] <= address < piece[0] + piece[1]), len(path))
+        for piece in pieces
+    }
+    pieces.sort(key=ranks.__getitem__, reverse=True)
+    pieces = pieces[-REGIONS_MAX:]
+    inner = pieces[-1]
     # The middle needs no second copy where it is copied (nearly) at once: frames outside the data stack that are at
     # rest say so, see `agent.reader.remote.walk`.
     is_one_page = not inner[2] or inner[0] // PAGE_BYTES == (inner[0] + inner[1] - 1) // PAGE_BYTES

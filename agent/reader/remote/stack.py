@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from agent.reader.remote.code import CodeTable
-from agent.reader.remote.fetch import Fetch, Region, merge, plan_fetch
+from agent.reader.remote.fetch import Fetch, merge, plan_fetch
 from agent.reader.remote.layout import Layout
 from agent.reader.remote.memory import PAGE_BYTES, Memory, UnreadableError
 from agent.reader.remote.walk import MissingError, TornError, Walk, Walker
@@ -52,7 +52,7 @@ class ThreadState:
         chunks: Of its data stack, (address, bytes), newest first.
         scattered: Addresses of frames, and ``cframe``s, outside it, and the look that last saw each.
         looks: How many there were.
-        leaf: Address of the leaf's frame, last time.
+        path: An address in each region of the last stack, leaf first.
         fetch: What to fetch; None when that has to be laid out anew.
         reading: The last one, where it is kept.
     """
@@ -62,7 +62,7 @@ class ThreadState:
     chunks: list[tuple[int, int]] = field(default_factory=list)
     scattered: dict[int, int] = field(default_factory=dict)
     looks: int = 0
-    leaf: int = 0
+    path: list[int] = field(default_factory=list)
     fetch: Fetch | None = None
     reading: "Reading | None" = None
 
@@ -203,12 +203,12 @@ class StackReader:
         before = self._current_frame(thread, buffer, 0, fetch, again=False)
         after = self._current_frame(thread, buffer, fetch.tail, fetch, again=True)
         if not before and not after:
-            return Walk([], [], [], 0, running=True, scattered=[], truncated=False, bracketed=True)
+            return Walk([], [], [], 0, running=True, path=[], scattered=[], truncated=False, bracketed=True)
         walk = self._walk_from(before or after, after, buffer, fetch)
         for address in walk.scattered:
             thread.scattered[address] = thread.looks
         leaf = walk.addresses[0] if walk.addresses else before
-        thread.leaf = leaf
+        thread.path = walk.path
         if not (fetch.regions and fetch.regions[0].start <= leaf < fetch.regions[0].end):
             thread.fetch = None  # next time with the leaf's region in the middle
         return walk if walk.running else replace(walk, bracketed=before == after == leaf)
@@ -271,7 +271,7 @@ class StackReader:
         span = [(thread.address + self._span_start, self._span_bytes)]
         scattered = merge(list(thread.scattered), self._walker.frame_bytes)
         thread.fetch = plan_fetch(
-            span, thread.chunks, scattered, span, middle=thread.leaf, frame_bytes=self._walker.frame_bytes
+            span, thread.chunks, scattered, span, path=thread.path, frame_bytes=self._walker.frame_bytes
         )
         return thread.fetch
 
@@ -351,7 +351,14 @@ def _agreed(walk: Walk, other: Walk | None) -> Walk | None:
             break
         common += 1
     return Walk(
-        walk.codes, walk.instructions, walk.addresses, size - common, walk.running, walk.scattered, walk.truncated
+        walk.codes,
+        walk.instructions,
+        walk.addresses,
+        size - common,
+        walk.running,
+        walk.path,
+        walk.scattered,
+        walk.truncated,
     )
 
 

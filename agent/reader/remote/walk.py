@@ -1,11 +1,11 @@
 """
 The walk along a thread's frames, from the current one to the root, in memory that was copied while the thread ran on.
 
-Frames of plain calls lie side by side in a chunk of the thread's data stack, which is copied in a few 10 ns, and each
-frame says whether it runs (``stacktop`` is -1, or ``stackpointer`` is 0) or waits for what it called. So the walk knows
-by itself where the stack ended at the instant of the copy: at the frame that runs. Above it lie frames that have
-returned and whose memory was not used again yet; the current frame, which is read a moment earlier, may still point to
-them.
+Frames of plain calls lie side by side in a chunk of the thread's data stack, of which a page is copied in a few 10 ns.
+Until 3.13 each frame says whether it runs (``stacktop`` is -1) or waits for what it called. So the walk knows by itself
+where the stack ended at the instant of the copy: at the frame that runs. Above it lie frames that have returned and
+whose memory was not used again yet; the current frame, which is read a moment earlier, may still point to them. From
+3.14 on a frame that has returned has no code object any more, so that one which has was there.
 """
 
 import struct
@@ -24,9 +24,6 @@ _OWNED_BY_INTERPRETER: Final = 3
 _OWNER_MAX: Final = 4
 # Borders and generators count here too.
 _STEPS_PER_FRAME: Final = 4
-
-
-_NOWHERE: Final = Region(0, 0, 0, 0, 0, ordered=False)
 
 
 class TornError(Exception):
@@ -56,7 +53,8 @@ class Walk:
         instructions: Address of the instruction that each of them is at.
         addresses: Of the frames.
         moved: How many at the leaf end changed while they were read, so that only the rest is certain; mostly 0.
-        running: Whether the leaf says that it runs.
+        running: Whether the leaf was certainly there, and the last, at the instant of the copy.
+        path: An address in each region that was walked through, leaf first.
         scattered: Addresses of the frames that lie outside the data stack, borders included.
         truncated: Whether the limit of depth ended the walk before the root.
         bracketed: Whether the leaf was the current frame both before and after the copy.
@@ -67,6 +65,7 @@ class Walk:
     addresses: list[int]
     moved: int
     running: bool
+    path: list[int]
     scattered: list[int]
     truncated: bool
     bracketed: bool = False
@@ -88,7 +87,9 @@ class Walker:
         self._depth_max = depth_max
         self._frame = frame_struct(layout)
         self.frame_bytes = layout.frame_bytes
-        self._running = 0 if layout.frame_stack_is_pointer else -1
+        self._running = -1
+        # From 3.14 on nothing marks a frame that runs, but a frame that has returned loses its code object.
+        self._unmarked = layout.frame_stack_is_pointer
         # 3.11 marks the frames that C entered in the byte before the owner.
         self._owner_shift, self._entry_mask = (8, 1) if layout.frame_entry is not None else (0, 0)
 
@@ -107,15 +108,16 @@ class Walker:
         """
         unpack, known, frame_bytes = self._frame.unpack_from, self._codes.codes, self.frame_bytes
         running_mark, owner_shift, entry_mask = self._running, self._owner_shift, self._entry_mask
+        unmarked = self._unmarked
         codes: list[Code] = []
         instructions: list[int] = []
         addresses: list[int] = []
         scattered: list[int] = []
+        path: list[int] = []
         start = end = shift = again = 0
-        # The page that the leaf lies in, whose copy is of one instant, and its region.
-        page = page_end = 0
-        region = leaf_region = _NOWHERE
-        ordered = called_directly = running = truncated = False
+        # The page that the leaf lies in, whose copy is of one instant, and how far inside its region is.
+        page = page_end = leaf_order = 0
+        ordered = called_directly = running = truncated = doubtful = False
         moved = steps = 0
         steps_max = _STEPS_PER_FRAME * self._depth_max
         frame = current
@@ -128,11 +130,9 @@ class Walker:
                     raise MissingError(frame)
                 start, end, shift, again = region.start, region.end, region.shift, region.again
                 order, ordered = region.order, region.ordered
-                if codes and order > leaf_region.order and page_end:
-                    # Its copies lie between those of the leaf's page, which then must be the same before and after.
-                    if self._has_moved(addresses, buffer, leaf_region):
-                        running = False
-                    page = page_end = 0
+                path.append(frame)
+                if codes and order > leaf_order:
+                    doubtful = True  # its copies lie between those of the leaf: they are of another time
             place = frame + shift
             code_address, previous, instruction, stack, flags = unpack(buffer, place)
             owner = flags >> owner_shift
@@ -152,12 +152,14 @@ class Walker:
                         codes.clear()
                         instructions.clear()
                         addresses.clear()
-                        moved = 0
+                        moved, doubtful = 0, False
                     running = running or not codes
                 elif not codes:
-                    running = False
+                    running = unmarked
+                elif not called_directly and not unmarked:
+                    doubtful = True  # while C runs for it, it is marked as running, but for tracing and the like
                 if not codes:
-                    leaf_region = region
+                    leaf_order = order
                     if ordered:
                         page, page_end = frame & -PAGE_BYTES, (frame | PAGE_BYTES - 1) + 1
                     else:  # generators at rest have no caller: they cannot be taken for a part of the stack
@@ -185,25 +187,7 @@ class Walker:
             if steps > steps_max:
                 raise TornError
             frame = previous
-        return Walk(codes, instructions, addresses, moved, running, scattered, truncated)
-
-    def _has_moved(self, addresses: list[int], buffer: bytearray, region: Region) -> bool:
-        """Return whether frames of a region were replaced, or went from running to waiting, between its two copies."""
-        unpack, frame_bytes = self._frame.unpack_from, self.frame_bytes
-        for address in addresses:
-            if region.start <= address < region.end:
-                place = address + region.shift
-                first, second = unpack(buffer, place), unpack(buffer, place + region.again)
-                if address == addresses[0]:
-                    first, second = (*first[:2], first[3]), (*second[:2], second[3])
-                elif (
-                    buffer[place : place + frame_bytes]
-                    != buffer[place + region.again : place + region.again + frame_bytes]
-                ):
-                    return True
-                if first != second:
-                    return True
-        return False
+        return Walk(codes, instructions, addresses, moved, running and not doubtful, path, scattered, truncated)
 
     def peek(self, frame: bytes) -> tuple[int, bool]:
         """
