@@ -49,6 +49,7 @@ class Seen:
         clocks_after: And when it ended.
         python_threads: Those known to run Python; empty where the engine does not know.
         names: The kernel's names of other threads.
+        quality: How the window was sampled; see `Profile.quality`.
     """
 
     samples: tuple[Sample, ...]
@@ -57,6 +58,7 @@ class Seen:
     clocks_after: Mapping[int, int] = field(default_factory=dict)
     python_threads: frozenset[int] = frozenset()
     names: Mapping[int, str] = field(default_factory=dict)
+    quality: Mapping[str, int] = field(default_factory=dict)
 
 
 class Account:
@@ -138,7 +140,7 @@ class Account:
         self._clocks, self._clocks_at = clocks, now.monotonic_ns
         self._paid_at.clear()
         self._paid_all_at = now.monotonic_ns
-        return self._profile(now, (Sample(stack=stack, count=0, value=amount_ns),), 0)
+        return self._profile(now, (Sample(stack=stack, count=0, value=amount_ns),))
 
     def settle(self, now: Moment, seen: Seen) -> Profile | None:
         """
@@ -166,16 +168,17 @@ class Account:
             samples.append(Sample(stack=(NOT_SAMPLED,), count=0, value=amount_ns, thread_id=thread))
         if not samples:
             return None
-        return self._profile(now, tuple(samples), seen.period_ns)
+        return self._profile(now, tuple(samples), seen)
 
-    def _profile(self, now: Moment, samples: tuple[Sample, ...], period_ns: int) -> Profile:
+    def _profile(self, now: Moment, samples: tuple[Sample, ...], seen: Seen | None = None) -> Profile:
         duration_ns, self._opened_at = self.open_ns(now), now
         return Profile(
             samples=samples,
             start_unix_ns=now.unix_ns - duration_ns,
             duration_ns=duration_ns,
-            period_ns=period_ns,
+            period_ns=seen.period_ns if seen else 0,
             attributes=self._process.attributes,
+            quality=seen.quality if seen else {},
         )
 
     def _unread_ns(self) -> int:

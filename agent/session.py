@@ -12,6 +12,7 @@ from agent.procfs import read_start, read_thread_clocks
 from agent.python_process import PythonProcess
 from agent.reader.engine import Attachment, Engine, Window
 from agent.reader.pyspy import PySpyAttachment
+from pyrometer import semconv
 from pyrometer.errors import PyrometerError, TargetNotFoundError
 from pyrometer.values import Stack
 
@@ -169,8 +170,21 @@ def look(session: Session, attachment: Attachment, window_s: float | None = None
         clocks_after=after,
         python_threads=window.python_threads,
         names=names,
+        quality=_quality(window),
     )
     return window, seen
+
+
+def _quality(window: Window) -> dict[str, int]:
+    """Return how a window was sampled, for its profile."""
+    known = {semconv.WINDOW_LOOKS: window.ticks, semconv.WINDOW_SAMPLED_NS: window.duration_ns} if window.ticks else {}
+    return known | {
+        semconv.WINDOW_LATE: window.late,
+        semconv.WINDOW_LOST: window.lost,
+        semconv.WINDOW_ERRORS: window.errors,
+        semconv.WINDOW_UNSTABLE: window.unstable,
+        semconv.WINDOW_CUT: window.cut,
+    }
 
 
 def _read_names(pid: int, threads: list[int]) -> dict[int, str]:

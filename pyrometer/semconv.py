@@ -178,6 +178,18 @@ AGENT_SPOOL_BYTES: Final = "pyrometer.agent.spool.usage"
 AGENT_SPOOL_ERRORS: Final = "pyrometer.agent.spool.errors"
 AGENT_RELOADS: Final = "pyrometer.agent.reloads"
 
+# How a window was sampled: attributes of its profile, as they differ from window to window.
+WINDOW_LOOKS: Final = "pyrometer.window.looks"
+WINDOW_SAMPLED_NS: Final = "pyrometer.window.sampled_ns"
+WINDOW_LATE: Final = "pyrometer.window.late"
+WINDOW_LOST: Final = "pyrometer.window.lost"
+WINDOW_ERRORS: Final = "pyrometer.window.errors"
+WINDOW_UNSTABLE: Final = "pyrometer.window.unstable"
+WINDOW_CUT: Final = "pyrometer.window.cut"
+WINDOW_ATTRIBUTES: Final = frozenset(
+    (WINDOW_LOOKS, WINDOW_SAMPLED_NS, WINDOW_LATE, WINDOW_LOST, WINDOW_ERRORS, WINDOW_UNSTABLE, WINDOW_CUT)
+)
+
 Kind = Literal["gauge", "counter", "updown"]
 
 
