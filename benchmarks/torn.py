@@ -6,8 +6,8 @@ How often does a reader report a stack that never existed?
 Programs whose every legal stack is known (benchmarks/workloads/known_stacks.py) are read by our reader, by py-spy
 without stopping them, and by py-spy stopping them for each sample, on each Python that is here. "wrong" is the share of
 stacks that cannot exist, "unstable" the share of ours whose leaf part was left out and marked because it changed while
-it was read (an unstable stack counts as wrong, too, if what is left of it cannot exist). Ends with 1 where our reader misses its
-aim. --markdown writes the table into docs/explanation/overhead.md.
+it was read (an unstable stack counts as wrong, too, if what is left of it cannot exist). Ends with 1 where our reader
+misses its aim. --markdown writes the table into docs/explanation/overhead.md.
 """
 
 import argparse

@@ -2,8 +2,8 @@
 What is fetched of a thread for one look at its stack, and where each address then lies in the buffer.
 
 The ranges of one call are copied one after the other, some 350 ns apart, and so are their pages, some 50 ns apart,
-while the thread runs on. So regions are copied twice, in mirrored order around the middle one, which holds the frame that
-runs: what was the same both times was so at the instant at which the page of that frame was copied.
+while the thread runs on. So regions are copied twice, in mirrored order around the middle one, which holds the frame
+that runs: what was the same both times was so at the instant at which the page of that frame was copied.
 """
 
 from dataclasses import dataclass, replace
