@@ -8,7 +8,7 @@ the same names with PROFILES, by analogy.
 import logging
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Final
 from urllib.parse import unquote
 
@@ -71,6 +71,12 @@ def with_standard_names(environment: Mapping[str, str], *, endpoint_given: bool)
         # Metrics are what an SDK sends of the program it is in; profiles are what the agent is for.
         result.setdefault(f"{_OWN}METRICS__ENABLED", "false")
     return result
+
+
+def standard_log_level(environment: Mapping[str, str], *, known: Container[str]) -> str:
+    """Return what OTEL_LOG_LEVEL says; ``info`` where it says nothing, or a word that is not known here."""
+    level = environment.get("OTEL_LOG_LEVEL", "").strip().lower()
+    return level if level in known and is_read(environment) else "info"
 
 
 def is_read(environment: Mapping[str, str]) -> bool:

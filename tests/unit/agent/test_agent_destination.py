@@ -11,7 +11,7 @@ from agent.batch import Batch
 from agent.compression import Compression
 from agent.destination import Signal, resolve_destination
 from agent.settings import ExportSettings, load_agent_settings
-from agent.standard_names import with_standard_names
+from agent.standard_names import standard_log_level, with_standard_names
 from agent.transport import Transport
 from pyrometer.errors import ConfigError
 
@@ -147,6 +147,15 @@ def test_the_sdk_can_be_disabled(text, enabled):
     settings, _ = resolve({"OTEL_SDK_DISABLED": text})
 
     assert settings.metrics.enabled is enabled
+
+
+@pytest.mark.parametrize(
+    ("text", "level"), [("debug", "debug"), (" WARN ", "warn"), ("warning", "info"), ("", "info"), ("all", "info")]
+)
+def test_the_standard_log_level_is_followed_where_it_is_known(text, level):
+    """A word of other SDKs that is none of ours is no error: the variable may be there for them."""
+    known = ("error", "warn", "info", "debug")
+    assert standard_log_level({"OTEL_LOG_LEVEL": text}, known=known) == level
 
 
 def test_a_temporality_that_is_not_sent_is_told(caplog):
