@@ -9,17 +9,27 @@ import pytest
 from agent_processes import BUSY, PYTHON, WAITING, wait_until
 
 from agent.governor import Governor
+from agent.host.ledger import HostLedger, read_busy_ns
 from agent.host_identity import HostIdentity
 from agent.identity import Identifier
 from agent.procfs import boot_time_s, parse_stat, read_stat
 from agent.reader.engine import Window
 from agent.reader.pace import Pace
+from agent.reader.pyspy import PySpyAttachment
 from agent.sampling import SamplingLoop
 from agent.selfmetrics import SelfMetrics
-from agent.settings import AgentSettings, BudgetSettings, IdentitySettings, Match, SamplingSettings, TargetSettings
+from agent.settings import (
+    AgentSettings,
+    BudgetSettings,
+    IdentitySettings,
+    LedgerSettings,
+    Match,
+    SamplingSettings,
+    TargetSettings,
+)
 from agent.targets import Scanner
 from pyrometer import semconv
-from pyrometer.errors import NotPythonError, PermissionDeniedError, PyrometerError, TargetNotFoundError
+from pyrometer.errors import NotPythonError, PermissionDeniedError, PyrometerError, RefusedError, TargetNotFoundError
 from pyrometer.values import NOT_SAMPLED, Frame, Sample
 
 HOST = HostIdentity({"host.name": "h1"}, boot_time_s())
@@ -76,10 +86,22 @@ class ScriptedAttachment:
         self._detached.set()
 
 
+class ProgramEngine(ScriptedEngine):
+    """One whose windows pass for programs of their own."""
+
+    def attach(self, target):
+        super().attach(target)
+        return ProgramAttachment(self)
+
+
+class ProgramAttachment(ScriptedAttachment, PySpyAttachment):
+    """Scripted, and of the kind that starts programs."""
+
+
 class Running:
     """A loop in a thread, with what it delivered."""
 
-    def __init__(self, engine, service, *, windows_max=16, ledger=None, **sampling):
+    def __init__(self, engine, service, *, windows_max=16, rss_mib=4096, ledger=None, **sampling):
         self.profiles = []
         self.metrics = SelfMetrics()
         sampling = {"window_s": 0.5, "busy_share_min": 0.01, "carry_s_max": 1.0, **sampling}
@@ -88,7 +110,7 @@ class Running:
             sampling=SamplingSettings(**sampling),
         )
         scanner = Scanner(settings.targets, Identifier(HOST, IdentitySettings(rules=())).describe, own_pid=2**22 + 1)
-        budget = BudgetSettings(cpu_percent=1000.0, rss_mib=4096)
+        budget = BudgetSettings(cpu_percent=1000.0, rss_mib=rss_mib)
         governor = Governor(budget, Pace(19.0), self.metrics, window_s=0.5, windows_max=windows_max)
         self.loop = SamplingLoop(
             settings, scanner, engine, self.profiles.extend, self.metrics, governor=governor, ledger=ledger
@@ -107,7 +129,7 @@ class Running:
             for profile in list(self.profiles)
             for sample in profile.samples
             if function in [frame.function for frame in sample.stack]
-            and (pid is None or profile.attributes["process.pid"] == pid)
+            and (pid is None or profile.attributes.get("process.pid") == pid)
         )
 
     def errors(self, reason):
@@ -335,3 +357,58 @@ def test_stopping_is_quick_and_keeps_what_was_seen(watch, start_process):
     assert time.monotonic() - started < 2.0
     assert running.cpu_s("hot") + running.cpu_s("[not sampled]") > 0
     assert any(sample.stack == HOT for profile in running.profiles for sample in profile.samples)
+
+
+def test_time_of_a_refused_process_says_why(watch, start_process):
+    """CPU time of a process that cannot be read is shown under the reason."""
+    process = named(start_process, "refused", BUSY)
+    running = watch(ScriptedEngine(error=RefusedError("not this one", reason="free-threaded")), "^refused$")
+    wait_until(lambda: running.cpu_s("[refused: free-threaded]", process.pid) > 0.2)
+
+    assert running.errors("free-threaded") >= 1
+    assert running.cpu_s("[refused: free-threaded]") == running.cpu_s("[not sampled]")
+
+
+def test_programs_that_the_engine_starts_are_bounded(watch, start_process):
+    """Where each window is a program of its own, no more run at once than the settings allow."""
+    processes = [named(start_process, "programs", BUSY) for _ in range(3)]
+    engine = ProgramEngine()
+    running = watch(engine, "^programs$", concurrent_max=1)
+    functions = ("hot", "[not sampled]")
+    wait_until(lambda: all(sum(running.cpu_s(name, process.pid) for name in functions) > 0.1 for process in processes))
+
+    assert engine.concurrent_max == 1
+    assert running.metrics.value(semconv.AGENT_BUDGET_PASSED_OVER, reason="programs") > 0
+
+
+def test_without_memory_nobody_new_is_taken(watch, start_process):
+    """Over the limit of memory no process is attached to; its CPU time is reported all the same."""
+    process = named(start_process, "no-memory", BUSY)
+    engine = ScriptedEngine()
+    running = watch(engine, "^no-memory$", rss_mib=1)
+    wait_until(lambda: running.cpu_s("[not sampled]", process.pid) > 0.3)
+
+    assert engine.attached == []
+    assert running.metrics.value(semconv.AGENT_BUDGET_PASSED_OVER, reason="memory") == 1
+    assert running.metrics.value(semconv.AGENT_BUDGET_CHANGES, reason="memory") >= 1
+
+
+def test_the_host_is_billed_for_what_nobody_watches(watch, start_process):
+    """With a ledger, watched and other processes and the rest sum to the machine's busy time, ended ones included."""
+    metrics = SelfMetrics()
+    ledger = HostLedger(LedgerSettings(window_s=1.0), HOST.attributes, metrics, processes_max=100_000)
+    running = watch(ScriptedEngine(), "^billed$", ledger=ledger)
+    wait_until(running.loop.scanned.is_set)
+    busy_ns = read_busy_ns()
+    process = named(start_process, "billed", BUSY)
+    wait_until(lambda: running.cpu_s("hot", process.pid) > 1.0)
+    process.kill()
+    process.wait()
+    wait_until(lambda: running.metrics.value(semconv.AGENT_TARGETS, state="watched") == 0)
+    running.stop()
+    busy_s = (read_busy_ns() - busy_ns) / 1e9
+    reported_s = sum(sample.value for profile in running.profiles for sample in profile.samples) / 1e9
+    watched_s = sum(running.cpu_s(name, process.pid) for name in ("hot", "[not sampled]"))
+
+    assert reported_s == pytest.approx(busy_s, rel=0.1, abs=0.3)
+    assert metrics.value(semconv.AGENT_HOST_CPU_TIME, state="watched") == pytest.approx(watched_s, abs=0.02)
