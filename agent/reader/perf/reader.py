@@ -19,7 +19,7 @@ from pyrometer.units import NS_PER_S
 
 _LOG = logging.getLogger(__name__)
 RATE_HZ_MAX: Final = 999
-_TURN_S_MAX: Final = 1.0
+_TURN_S_MAX: Final = 2.0
 # A ring is emptied when it may be half full at the worst.
 _RING_SHARE: Final = 0.5
 _CPUS_CHECKED_S: Final = 10.0

@@ -16,6 +16,8 @@ from pathlib import Path
 import pytest
 from reader_workloads import SPIN, eventually, running
 
+from agent.accounting import Moment
+from agent.host.ledger import HostLedger
 from agent.procfs import read_thread_clocks
 from agent.reader.engine import find_target
 from agent.reader.perf import event, reader, tally
@@ -25,7 +27,7 @@ from agent.reader.perf.naming import UNRESOLVED
 from agent.reader.perf.reader import PerfReader
 from agent.reader.perf.refusal import PerfRefusedError, explain_refusal
 from agent.selfmetrics import SelfMetrics
-from agent.settings import PerfSettings
+from agent.settings import LedgerSettings, PerfSettings
 from pyrometer import semconv
 from pyrometer.values import TRUNCATED, FrameType
 
@@ -290,6 +292,32 @@ def test_the_hosts_stacks_are_counted():
         stacks.close()
     assert metrics.value(semconv.AGENT_EVENTS_SEEN) >= 1
     assert 0 == metrics.value(semconv.AGENT_EVENTS_LOST)
+
+
+@allowed
+def test_the_hosts_bill_shows_what_a_process_of_nobody_did():
+    """Native and kernel frames stand below the program's name, and share exactly what the kernel accounts to it."""
+    metrics = SelfMetrics()
+    stacks = HostStacks(PerfSettings(rate_hz=99, samples_per_s_max=1000), metrics)
+    ledger = HostLedger(LedgerSettings(), {}, metrics, processes_max=10_000, take_stacks=stacks.take)
+    try:
+        with running("-c", SYSTEM_CALLS) as process:
+            name = Path(f"/proc/{process.pid}/comm").read_text().strip()
+            ledger.settle(a_moment(), 0)
+            found = {}
+
+            def has_native_frames():
+                found.update(ledger.settle(a_moment(), 0).values())
+                return any(stack[1].function == name and stack[-1].file == "[kernel]" for stack in found)
+
+            eventually(has_native_frames, "a stack with frames of the kernel")
+    finally:
+        stacks.close()
+    assert all(value >= 0 for value in found.values())
+
+
+def a_moment() -> Moment:
+    return Moment(time.monotonic_ns(), time.time_ns())
 
 
 @pytest.mark.parametrize(("enabled", "warnings"), [("auto", 0), ("on", 1), ("off", 0)])
