@@ -41,6 +41,11 @@ class KernelSymbols:
         self._names = bytes(names) if rows else b""
         self._frames: dict[int, Frame] = {}
 
+    @property
+    def is_hidden(self) -> bool:
+        """Whether nothing is known, so that every address gives the same frame."""
+        return not self._addresses
+
     def frame(self, address: int) -> Frame:
         """Return the function that holds an address of the kernel."""
         index = bisect.bisect_right(self._addresses, address) - 1

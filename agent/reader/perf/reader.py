@@ -26,7 +26,7 @@ _CPUS_CHECKED_S: Final = 10.0
 # Periods differ from CPU to CPU and from time to time: a fixed rhythm would see only a part of work with the same one.
 # Not by much, as every sighting stands for the same time.
 _SPREAD: Final = 0.03
-_STOP_S: Final = 5.0
+_STOP_S: Final = 1.0
 
 
 class PerfReader:
