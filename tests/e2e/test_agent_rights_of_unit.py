@@ -40,6 +40,7 @@ def test_two_capabilities_are_enough(tmp_path):
         "STATE_DIRECTORY": str(state),
         "PYROMETER_AGENT_TARGETS__ALLOW": f"[{{service: '^{service}$'}}]",
         "PYROMETER_AGENT_SAMPLING__WINDOW_S": "1",
+        "PYROMETER_AGENT_BUDGET__CPU_PERCENT": "100",
     }
     with workload(service), (tmp_path / "log").open("w+") as log:
         agent = subprocess.Popen(
