@@ -43,9 +43,7 @@ class Namer:
         frames: list[Frame] = []
         if user:
             frames = self._name_user(sighting.pid, user) or [UNRESOLVED]
-        frames += [self._kernel.frame(address if index == 0 else address - 1) for index, address in enumerate(kernel)][
-            ::-1
-        ]
+        frames += self._name_kernel(kernel)
         cut = len(kernel) + len(user) >= STACK_MAX
         stack = (TRUNCATED, *frames) if cut else tuple(frames or (UNRESOLVED,))
         return Seen(pid=sighting.pid, thread_id=sighting.thread_id, time_ns=sighting.time_ns, stack=stack, cut=cut)
@@ -58,6 +56,13 @@ class Namer:
         if sum(len(view.frames) for view in self._views.values()) > ADDRESSES_MAX:
             for view in self._views.values():
                 view.frames.clear()
+
+    def _name_kernel(self, addresses: Sequence[int]) -> list[Frame]:
+        """Return the frames of the kernel, root first: one for all where its functions are hidden."""
+        leaf_first = [
+            self._kernel.frame(address if index == 0 else address - 1) for index, address in enumerate(addresses)
+        ]
+        return leaf_first[:1] if self._kernel.is_hidden else leaf_first[::-1]
 
     def _name_user(self, pid: int, addresses: Sequence[int]) -> list[Frame]:
         """

@@ -166,6 +166,7 @@ def test_kernel_functions_have_their_module(tmp_path):
     assert ("second", "[kernel]") == _seen(kernel, 0xFFFFFFFF81000190)
     assert ("other", "[ext4]") == _seen(kernel, 0xFFFFFFFFC0000010)
     assert KERNEL == kernel.frame(0xFFFFFFFF80000000)
+    assert not kernel.is_hidden
 
 
 @pytest.mark.parametrize("text", ["0000000000000000 T first\n", "", "zz T x\n"])
@@ -173,8 +174,10 @@ def test_without_the_right_to_kernel_addresses_there_is_one_name(tmp_path, text)
     """All of the kernel is then one frame, and nothing is guessed."""
     table = tmp_path / "kallsyms"
     table.write_text(text)
-    assert KERNEL == KernelSymbols(table).frame(0xFFFFFFFF81000190)
-    assert KERNEL == KernelSymbols(Path("/nowhere")).frame(0xFFFFFFFF81000190)
+    for path in (table, Path("/nowhere")):
+        kernel = KernelSymbols(path)
+        assert kernel.is_hidden
+        assert KERNEL == kernel.frame(0xFFFFFFFF81000190)
 
 
 def _seen(kernel: KernelSymbols, address: int) -> tuple[str, str]:
