@@ -182,6 +182,8 @@ class Walker:
                 if owner == _OWNED_BY_GENERATOR and not previous:
                     raise TornError  # a generator at rest
                 if len(codes) >= self._depth_max and previous:
+                    if len(set(addresses)) < len(addresses):
+                        raise TornError  # it goes round
                     truncated = True
                     break
             if steps > steps_max:
