@@ -1,13 +1,14 @@
 """
 How far is a profile from where the CPU time really went?
 
-    python -m benchmarks.accuracy [--seconds 10] [--rounds 3] [--rate 400] [--python 3.12]... [--kind convoy]...
+    python -m benchmarks.accuracy [--samples 3000] [--rounds 3] [--rate 400] [--python 3.12]... [--kind convoy]...
 
 Programs that keep account of what each of their functions uses are read by each contender in turn. The figure is the
-total variation distance between the shares of a profile and those of the account over the same seconds. Every round all
-contenders are cut to the samples of the one that has the fewest, drawn at random. "floor" is what a perfect sampler
-would err with as many. Pyrometer's and "py-spy, scaled" are after the agent's accounting of CPU time, the others are
-the counts that the tool gives. --gil sees Python alone, so it is not asked about libraries that let go of the lock.
+total variation distance between the shares of a profile and those of the account over the same seconds. Each contender
+reads windows of --seconds until it has --samples, or for four windows; then all are cut to the samples of the one that
+has the fewest, drawn at random. "floor" is what a perfect sampler would err with as many. Pyrometer's and "py-spy,
+scaled" are after the agent's accounting of CPU time, the others are the counts that the tool gives. --gil sees Python
+alone, so it is not asked about libraries that let go of the lock.
 --markdown writes the table into docs/explanation/overhead.md.
 """
 
@@ -44,7 +45,7 @@ GIL: Final = "py-spy --gil"
 COLUMNS: Final = (OURS, SCALED, RAW, GIL)
 # Work outside the lock is invisible to a reader of the lock's holder.
 UNFAIR_TO_GIL: Final = frozenset({"native", "numpy"})
-WINDOWS: Final = 2
+WINDOWS_MAX: Final = 4
 AIM: Final = 0.03
 # One draw of the samples is itself a matter of luck.
 _DRAWS: Final = 20
@@ -67,9 +68,10 @@ class Program:
     path: str
     names: tuple[str, ...]
 
-    def read(self, engine: Engine) -> Run:
+    def read(self, engine: Engine, samples_min: int) -> Run:
         """Let an engine read it."""
-        before, readings = read_truth(self.path, self.names), take_readings(engine, self.pid, WINDOWS)
+        before = read_truth(self.path, self.names)
+        readings = take_readings(engine, self.pid, samples_min=samples_min, windows_max=WINDOWS_MAX)
         after = read_truth(self.path, self.names)
         used: dict[str, float] = {name: after[name] - before[name] for name in self.names}
         total_ns = readings[-1].after.cpu_ns - readings[0].before.cpu_ns
@@ -80,20 +82,22 @@ class Program:
 def main() -> None:
     """Measure every kind on every Python, print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=10.0, help="for each contender and round")
+    parser.add_argument("--samples", type=int, default=3000, help="wanted of each contender and round")
+    parser.add_argument("--seconds", type=float, default=5.0, help="length of a window")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--rate", type=int, default=400, help="samples a second: many, so that chance says little")
     parser.add_argument("--python", action="append", help="a version, as 3.12; all from 3.11 on where not given")
     parser.add_argument("--kind", action="append", choices=list(KINDS))
-    parser.add_argument("--quick", action="store_true", help="one round of 4 s: to see that it works")
+    parser.add_argument("--quick", action="store_true", help="one round, 500 samples: to see that it works")
     parser.add_argument("--markdown", action="store_true", help="write the table into the page")
     options = parser.parse_args()
     if options.quick:
-        options.seconds, options.rounds = 4.0, 1
+        options.samples, options.rounds = 500, 1
     rows = []
     for interpreter in choose_interpreters(options.python):
         for kind in options.kind or KINDS:
-            rows.append(measure(interpreter, kind, options.seconds, options.rounds, options.rate))
+            engines = make_engines(kind, options.seconds, options.rate)
+            rows.append(measure(interpreter, kind, engines, options.samples, options.rounds))
             print(" | ".join(map(str, rows[-1])), flush=True)
     text = markdown_table(("program", "Python", "samples", "floor", *COLUMNS), rows)
     print(f"\n{text}")
@@ -101,17 +105,18 @@ def main() -> None:
         keep_table("accuracy", text)
 
 
-def measure(interpreter: Interpreter, kind: str, seconds: float, rounds: int, rate_hz: int) -> tuple[str, ...]:
+def measure(
+    interpreter: Interpreter, kind: str, engines: dict[str, Engine], samples: int, rounds: int
+) -> tuple[str, ...]:
     """Return a line of the table: one program on one Python."""
     rng = np.random.default_rng()
-    engines = make_engines(kind, seconds / WINDOWS, rate_hz)
     distances: dict[str, list[float]] = {column: [] for column in COLUMNS}
     floors: list[float] = []
     fewest = 0
     try:
         with running(interpreter, kind) as program:
             for _ in range(rounds):
-                runs = {name: program.read(engine) for name, engine in engines.items()}
+                runs = {name: program.read(engine, samples) for name, engine in engines.items()}
                 fewest = min(count_samples(run.readings) for run in runs.values())
                 names = frozenset(program.names)
                 for column, found in judge(runs, names, fewest, rng).items():

@@ -36,12 +36,12 @@ class Reading:
     seen: Seen
 
 
-def take_readings(engine: Engine, pid: int, windows: int) -> list[Reading]:
-    """Attach, take some windows, detach."""
+def take_readings(engine: Engine, pid: int, *, samples_min: int, windows_max: int) -> list[Reading]:
+    """Attach, take windows until there are samples enough, or the most windows, detach."""
     attachment = engine.attach(find_target(pid))
     readings: list[Reading] = []
     try:
-        for _ in range(windows):
+        while len(readings) < windows_max and count_samples(readings) < samples_min:
             before, clocks_before = read_clock(pid), read_thread_clocks(pid, _THREADS_MAX)
             window = attachment.sample()
             after, clocks_after = read_clock(pid), read_thread_clocks(pid, _THREADS_MAX)
