@@ -6,8 +6,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
-from agent.destination import Signal
 from agent.export import Exporter
 from agent.host.cgroups import CgroupReader
 from agent.host.cpu import CpuReader
@@ -18,13 +18,14 @@ from agent.host.pressure import read_pressure
 from agent.host.processes import ProcessReader
 from agent.host.readings import Read, Reading, read_all
 from agent.host_identity import HostIdentity
-from agent.metric_otlp import ReadingGroup, encode_readings
 from agent.procfs import read_start
 from agent.python_process import PythonProcess
 from agent.selfmetrics import SelfMetrics
 from agent.settings import MetricsSettings
 from pyrometer import __version__, semconv
-from pyrometer.units import NS_PER_S
+
+if TYPE_CHECKING:
+    from agent.metric_instruments import MetricInstruments
 
 _LOG = logging.getLogger(__name__)
 
@@ -56,8 +57,7 @@ class MetricReporter:
         self._exporter = exporter
         self._reads = host_reads(settings, metrics)
         self._processes = ProcessReader(processes, metrics, processes_max=settings.processes_max)
-        self._attributes = _resource_attributes(host)
-        self._started_unix_ns = time.time_ns()
+        self._instruments: MetricInstruments | None = None
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="metrics", daemon=True)
 
@@ -71,8 +71,16 @@ class MetricReporter:
         self._thread.join(timeout_s)
 
     def report(self) -> None:
-        """Read everything and hand it over; a request that finds no room is counted by the exporter."""
-        self._exporter.offer(Signal.METRICS, encode_readings(self._groups(), time.time_ns()))
+        """Read everything in one pass and hand it over; a request that finds no room is counted by the exporter."""
+        from agent.metric_instruments import MetricInstruments, Report  # noqa: PLC0415 (no start waits for the SDK)
+
+        if self._instruments is None:
+            attributes = _resource_attributes(self._host)
+            self._instruments = MetricInstruments(attributes, self._host.boot_time_s, self._metrics, self._exporter)
+        host = read_all(self._reads, self._metrics)
+        processes = list(self._processes.read())
+        own = self._own()
+        self._instruments.send(Report(host=[*host, *own], processes=processes, time_unix_ns=time.time_ns()))
 
     def _run(self) -> None:
         while True:
@@ -83,16 +91,10 @@ class MetricReporter:
                 _LOG.debug("metrics cannot be reported", exc_info=True)
                 self._metrics.add(semconv.AGENT_HOST_READ_ERRORS, reason="report")
             if stopping:
-                return
+                break
             self._stopping.wait(self._settings.interval_s)
-
-    def _groups(self) -> Iterator[ReadingGroup]:
-        boot_unix_ns = self._host.boot_time_s * NS_PER_S
-        yield ReadingGroup(self._attributes, boot_unix_ns, read_all(self._reads, self._metrics))
-        for process in self._processes.read():
-            start_unix_ns = boot_unix_ns + int(process.start_s * NS_PER_S)
-            yield ReadingGroup(process.attributes, start_unix_ns, process.readings)
-        yield ReadingGroup(self._attributes, self._started_unix_ns, self._own())
+        if self._instruments is not None:
+            self._instruments.close()
 
     def _own(self) -> Iterator[Reading]:
         for metric in semconv.AGENT_METRICS:
@@ -132,8 +134,5 @@ def _resource_attributes(host: HostIdentity) -> dict[str, str]:
         semconv.OS_NAME: release.get("NAME", "").strip("\"'"),
         semconv.OS_VERSION: release.get("VERSION_ID", "").strip("\"'"),
         semconv.OS_DESCRIPTION: f"{platform.system()} {platform.release()}",
-        semconv.TELEMETRY_SDK_NAME: "pyrometer",
-        semconv.TELEMETRY_SDK_LANGUAGE: "python",
-        semconv.TELEMETRY_SDK_VERSION: __version__,
     }
     return {key: value for key, value in attributes.items() if value}

@@ -43,7 +43,7 @@ def with_standard_names(environment: Mapping[str, str], *, endpoint_given: bool)
     """
     Return the environment with the standard OTEL_* variables under the names of our settings.
 
-    Our own name wins where both are set.
+    Our own name wins where both are set, but for OTEL_SDK_DISABLED.
 
     Args:
         environment: Usually ``os.environ``.
@@ -54,6 +54,10 @@ def with_standard_names(environment: Mapping[str, str], *, endpoint_given: bool)
         ConfigError: If a value is none of those the variable may have.
     """
     result = dict(environment)
+    if is_true(environment.get("OTEL_SDK_DISABLED", "")):
+        # Metrics are what an SDK sends of the program it is in; profiles are what the agent is for. The SDK reads the
+        # variable itself, whatever we or a configuration file say.
+        result[f"{_OWN}METRICS__ENABLED"] = "false"
     if not is_read(environment):
         _LOG.warning("OTEL_CONFIG_FILE is set: as it asks, no other OTEL_ variable is read; nor is that file")
         return result
@@ -67,9 +71,6 @@ def with_standard_names(environment: Mapping[str, str], *, endpoint_given: bool)
         result.setdefault(f"{_OWN}METRICS__INTERVAL_S", str(parse_milliseconds(_INTERVAL, interval)))
     if environment.get(f"{_OTLP}METRICS_TEMPORALITY_PREFERENCE", "cumulative").strip().lower() != "cumulative":
         _LOG.warning("%sMETRICS_TEMPORALITY_PREFERENCE is not followed: sums are sent cumulative", _OTLP)
-    if is_true(environment.get("OTEL_SDK_DISABLED", "")):
-        # Metrics are what an SDK sends of the program it is in; profiles are what the agent is for.
-        result.setdefault(f"{_OWN}METRICS__ENABLED", "false")
     return result
 
 

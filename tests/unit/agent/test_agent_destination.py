@@ -150,6 +150,16 @@ def test_the_sdk_can_be_disabled(text, enabled):
 
 
 @pytest.mark.parametrize(
+    "other", [{"PYROMETER_AGENT_METRICS__ENABLED": "true"}, {"OTEL_CONFIG_FILE": "/etc/otel.yaml"}]
+)
+def test_a_disabled_sdk_stays_disabled(other):
+    """The SDK reads OTEL_SDK_DISABLED itself: neither our own setting nor a configuration file undoes it."""
+    settings, _ = resolve({"OTEL_SDK_DISABLED": "true", **other})
+
+    assert settings.metrics.enabled is False
+
+
+@pytest.mark.parametrize(
     ("text", "level"), [("debug", "debug"), (" WARN ", "warn"), ("warning", "info"), ("", "info"), ("all", "info")]
 )
 def test_the_standard_log_level_is_followed_where_it_is_known(text, level):

@@ -2,7 +2,10 @@
 
 import os
 import re
+import subprocess
+import sys
 import time
+from importlib.metadata import version
 
 import psutil
 import pytest
@@ -12,10 +15,11 @@ from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from agent.destination import Signal
+from agent.host.processes import ProcessReadings
 from agent.host.readings import Reading, read_all
 from agent.host_identity import HostIdentity
 from agent.metric_export import MetricReporter
-from agent.metric_otlp import ReadingGroup, encode_readings
+from agent.metric_instruments import MetricInstruments, Report
 from agent.procfs import boot_time_s, read_stat
 from agent.python_process import PythonProcess
 from agent.reader.engine import Target
@@ -25,15 +29,16 @@ from pyrometer import semconv
 
 
 class KeepingExporter:
-    """An exporter that keeps what it is given."""
+    """An exporter that keeps what it is given, and says whether it has room."""
 
-    def __init__(self):
+    def __init__(self, *, room=True):
         self.bodies = []
+        self._room = room
 
     def offer(self, signal, body):
         assert signal is Signal.METRICS
         self.bodies.append(body)
-        return True
+        return self._room
 
 
 def a_reporter(exporter, metrics, processes):
@@ -43,7 +48,7 @@ def a_reporter(exporter, metrics, processes):
 
 @pytest.fixture(scope="module")
 def exported():
-    """All metrics of two reports, by name, and the resources they came from, the first and the watched process's."""
+    """All metrics of two reports, by name, and the resources they came from: the agent's and the watched process's."""
     exporter, metrics = KeepingExporter(), SelfMetrics()
     for metric in semconv.AGENT_METRICS:
         labels = {attribute.rpartition(".")[2]: "x" for attribute in metric.attributes}
@@ -73,6 +78,17 @@ def points(metric):
         )
         for point in data.data_points
     }
+
+
+def attributes_of(resource_metrics):
+    pairs = resource_metrics.resource.attributes
+    return {pair.key: pair.value.string_value or pair.value.int_value for pair in pairs}
+
+
+def starts_of(resource_metrics, declared):
+    names = {metric.name for metric in declared}
+    metrics = [metric for scope in resource_metrics.scope_metrics for metric in scope.metrics if metric.name in names]
+    return {point.start_time_unix_nano for metric in metrics for point in metric.sum.data_points}
 
 
 def test_every_emitted_metric_is_declared(exported):
@@ -127,36 +143,25 @@ def test_values_make_sense_together(exported):
 
 
 def test_the_resource_names_agent_and_host(exported):
-    """The host's metrics come from the agent, with the schema they follow; a process's from the process."""
-    _, (host, process, agent) = exported
+    """The host's metrics come from the agent, with the schema they follow and the SDK; a process's from the process."""
+    _, (agent, process) = exported
 
-    def attributes(resource_metrics):
-        pairs = resource_metrics.resource.attributes
-        return {pair.key: pair.value.string_value or pair.value.int_value for pair in pairs}
-
-    assert attributes(host) == attributes(agent)
-    assert attributes(host)["service.name"] == "pyrometer-agent"
-    assert attributes(host)["host.name"] == "h1"
-    assert attributes(host)["os.name"]
-    assert attributes(process) == {"service.name": "test", "process.pid": 1}
-    assert {one.schema_url for one in (host, process, agent)} == {semconv.SCHEMA_URL}
+    assert attributes_of(agent)["service.name"] == "pyrometer-agent"
+    assert attributes_of(agent)["host.name"] == "h1"
+    assert attributes_of(agent)["os.name"]
+    assert attributes_of(agent)["telemetry.sdk.name"] == "opentelemetry"
+    assert attributes_of(agent)["telemetry.sdk.version"] == version("opentelemetry-sdk")
+    assert attributes_of(process) == {"service.name": "test", "process.pid": 1}
+    assert {one.schema_url for one in (agent, process)} == {semconv.SCHEMA_URL}
 
 
 def test_counters_say_when_they_were_zero(exported):
-    """The host's count since it booted, a process's since it started, the agent's since it reports."""
-    _, (host, process, agent) = exported
-    starts = [
-        {
-            point.start_time_unix_nano
-            for scope in resource_metrics.scope_metrics
-            for metric in scope.metrics
-            for point in metric.sum.data_points
-        }
-        for resource_metrics in (host, process, agent)
-    ]
+    """The host's count since it booted, a process's since it started, the agent's since it started."""
+    _, (agent, process) = exported
+    host, own = starts_of(agent, semconv.HOST_METRICS), starts_of(agent, semconv.AGENT_METRICS)
+    ((boot,), (process_start,), (agent_start,)) = host, starts_of(process, semconv.PROCESS_METRICS), own
 
-    assert all(len(start) == 1 for start in starts)
-    (boot,), (process_start,), (agent_start,) = starts
+    assert boot == boot_time_s() * 10**9
     assert boot < process_start < agent_start < time.time_ns()
 
 
@@ -193,12 +198,88 @@ def test_a_report_that_fails_is_counted_and_others_follow():
     assert len(exporter.bodies) == 1
 
 
-def test_names_that_are_no_text_can_be_sent():
-    """A device may be called by bytes that are no UTF-8; the request is valid all the same."""
-    reading = Reading(semconv.SYSTEM_DISK_IO, 1, {semconv.SYSTEM_DEVICE: b"sd\xff".decode("utf-8", "surrogateescape")})
-    body = encode_readings([ReadingGroup({}, 0, [reading])], 1)
+NO_TEXT = b"sd\xff".decode("utf-8", "surrogateescape")
 
-    assert ExportMetricsServiceRequest.FromString(body).resource_metrics[0].scope_metrics[0].metrics
+
+def send(reports, metrics):
+    """Send reports of the host's readings and processes; return what came of each."""
+    exporter = KeepingExporter()
+    instruments = MetricInstruments({"service.name": "a"}, 1, metrics, exporter)
+    for host, processes in reports:
+        instruments.send(Report(host=host, processes=processes, time_unix_ns=3))
+    instruments.close()
+    return [ExportMetricsServiceRequest.FromString(body) for body in exporter.bodies]
+
+
+def test_names_that_are_no_text_can_be_sent():
+    """A device or a process may be called by bytes that are no UTF-8; the request is valid all the same."""
+    reading = Reading(semconv.SYSTEM_DISK_IO, 1, {semconv.SYSTEM_DEVICE: NO_TEXT})
+    process = ProcessReadings({"service.name": NO_TEXT}, 1.0, [Reading(semconv.PROCESS_THREAD_COUNT, 1)])
+    (request,) = send([([reading], [process])], SelfMetrics())
+    host, service = request.resource_metrics
+
+    assert list(points(host.scope_metrics[0].metrics[0])) == [((semconv.SYSTEM_DEVICE, "sd?"),)]
+    assert attributes_of(service) == {"service.name": "sd?"}
+
+
+def test_what_went_away_is_not_sent_any_longer():
+    """An interface that is no more has no point in the reports that follow."""
+    first, second = ([Reading(semconv.SYSTEM_NETWORK_IO, 5, {semconv.SYSTEM_DEVICE: name})] for name in "ab")
+    _, request = send([(first, ()), (second, ())], SelfMetrics())
+
+    ((metric,),) = (scope.metrics for scope in request.resource_metrics[0].scope_metrics)
+    assert {((semconv.SYSTEM_DEVICE, "b"),): 5} == points(metric)
+
+
+def test_interfaces_may_come_and_go_all_day():
+    """However many there were, each has its own series, and counts from the boot."""
+    reports = [
+        ([Reading(semconv.SYSTEM_NETWORK_IO, 5, {semconv.NETWORK_INTERFACE_NAME: f"veth{n}"}) for n in names], ())
+        for names in (range(start, start + 500) for start in range(0, 5000, 500))
+    ]
+    *_, request = send(reports, SelfMetrics())
+
+    ((metric,),) = (scope.metrics for scope in request.resource_metrics[0].scope_metrics)
+    names = {((semconv.NETWORK_INTERFACE_NAME, f"veth{n}"),) for n in range(4500, 5000)}
+    assert dict.fromkeys(names, 5) == points(metric)
+    assert starts_of(request.resource_metrics[0], semconv.HOST_METRICS) == {10**9}
+
+
+def test_many_series_at_once_are_all_sent():
+    """The SDK's own limit of 2,000 does not apply: there are limits by setting, with counters."""
+    readings = [
+        Reading(semconv.SYSTEM_NETWORK_IO, 5, {semconv.NETWORK_INTERFACE_NAME: f"veth{n}"}) for n in range(3000)
+    ]
+    (request,) = send([(readings, ())], SelfMetrics())
+
+    ((metric,),) = (scope.metrics for scope in request.resource_metrics[0].scope_metrics)
+    assert len(points(metric)) == 3000
+
+
+def test_a_number_that_cannot_be_sent_is_counted():
+    """A report that cannot be encoded is counted, and the one that follows is sent."""
+    metrics = SelfMetrics()
+    reports = [([Reading(semconv.SYSTEM_NETWORK_IO, number)], ()) for number in (2**70, 1)]
+
+    assert len(send(reports, metrics)) == 1
+    assert metrics.value(semconv.AGENT_HOST_READ_ERRORS, reason="report") == 1
+
+
+def test_a_request_without_room_is_left_to_the_sender():
+    """The sender counts what it has no room for; nothing is raised."""
+    metrics = SelfMetrics()
+    instruments = MetricInstruments({}, 1, metrics, KeepingExporter(room=False))
+    instruments.send(Report(host=[Reading(semconv.SYSTEM_UPTIME, 1)], processes=(), time_unix_ns=3))
+
+    assert metrics.value(semconv.AGENT_HOST_READ_ERRORS, reason="report") == 0
+
+
+def test_the_sdk_is_loaded_by_the_first_report_only():
+    """An agent is ready before the SDK is loaded, and one without metrics never loads it."""
+    code = "import agent.daemon, sys; print('opentelemetry.sdk' in sys.modules)"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert result.stdout.strip() == "False"
 
 
 def test_own_numbers_show_on_metrics_too():
