@@ -51,8 +51,9 @@ class Watch:
         """
         self._settings = settings
         perf = settings.sampling.perf if settings.ledger.enabled else PerfSettings(enabled="off")
-        self._stacks = HostStacks(perf, metrics)
-        self._loop = _build_loop(settings, host, sender, metrics, accounts or {}, stacks=self._stacks)
+        pace = Pace(settings.sampling.rate_hz)
+        self._stacks = HostStacks(perf, metrics, pace)
+        self._loop = _build_loop(settings, host, sender, metrics, accounts or {}, pace=pace, stacks=self._stacks)
         self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="sampling", daemon=True)
         self._thread.start()
@@ -108,10 +109,10 @@ def _build_loop(
     metrics: SelfMetrics,
     accounts: Mapping[Target, int],
     *,
+    pace: Pace,
     stacks: HostStacks,
 ) -> SamplingLoop:
     sampling = settings.sampling
-    pace = Pace(sampling.rate_hz)
     targets_max = settings.targets.targets_max
     ledger = HostLedger(
         settings.ledger,

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Collection, Mapping
 from typing import Final
 
+from agent.reader.pace import Pace
 from agent.reader.perf.event import CpuEvent, online_cpus
 from agent.reader.perf.reader import PerfReader
 from agent.reader.perf.refusal import PerfRefusedError
@@ -20,9 +21,17 @@ _PROBE_PERIOD_NS: Final = NS_PER_S
 class HostStacks:
     """A reader of events where the settings want it and the host lets us; otherwise nothing, and why."""
 
-    def __init__(self, settings: PerfSettings, metrics: SelfMetrics) -> None:
-        """Begin to sample, if that is possible."""
+    def __init__(self, settings: PerfSettings, metrics: SelfMetrics, pace: Pace) -> None:
+        """
+        Begin to sample, if that is possible.
+
+        Args:
+            settings: Whether and how often.
+            metrics: Where it counts.
+            pace: When it slows down to keep to the agent's budget, the events slow down alike.
+        """
         self._metrics = metrics
+        self._pace, self._full_rate_hz = pace, pace.rate_hz
         self._reader: PerfReader | None = None
         self.reason = ""
         if settings.enabled == "off":
@@ -44,7 +53,10 @@ class HostStacks:
         Args:
             watched: Processes that another engine reads: their stacks are not read from now on.
         """
-        window = self._reader.take_host(watched) if self._reader else None
+        if self._reader is None:
+            return {}
+        window = self._reader.take_host(watched)
+        self._reader.slow_down(min(1.0, self._pace.rate_hz / self._full_rate_hz))
         if window is None:
             return {}
         self._metrics.add(semconv.AGENT_EVENTS_SEEN, sum(window.moments.values()))

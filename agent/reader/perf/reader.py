@@ -53,6 +53,7 @@ class PerfReader:
         self._watches: list[Watch] = []
         self._host: HostTally | None = None
         self._random = random.Random()  # noqa: S311 (it hides nothing)
+        self._share, self._is_rate_new = 1.0, False
         self.period_ns = NS_PER_S
         self.lost = 0
 
@@ -122,8 +123,15 @@ class PerfReader:
             closed, self._host = self._host, opened
         return closed.close(self.period_ns) if closed else None
 
+    def slow_down(self, share: float) -> None:
+        """Look at this share of the full rate from now on, and on the next turn at the latest; from any thread."""
+        if share != self._share:
+            self._share = share
+            self._set_rate(len(self._events))
+            self._is_rate_new = True
+
     def _set_rate(self, cpus: int) -> None:
-        rate_hz = min(self._rate_hz, self._samples_per_s_max / max(1, cpus))
+        rate_hz = self._share * min(self._rate_hz, self._samples_per_s_max / max(1, cpus))
         self.period_ns = int(NS_PER_S / rate_hz)
         records = RING_BYTES * _RING_SHARE / RECORD_BYTES_MAX
         self._turn_s = min(_TURN_S_MAX, records / rate_hz)
@@ -187,6 +195,9 @@ class PerfReader:
             ended += [watch for watch in watches if watch not in ended and not watch.target.is_alive()]
             if now_ns - self._cpus_checked_at_ns > _CPUS_CHECKED_S * NS_PER_S:
                 self._open_events(online_cpus())
+                self._is_rate_new = True
+            if self._is_rate_new:
+                self._is_rate_new = False
                 self._vary_period()
         self._finish(ended)
 

@@ -20,6 +20,7 @@ from agent.accounting import Moment
 from agent.host.ledger import HostLedger
 from agent.procfs import read_thread_clocks
 from agent.reader.engine import find_target
+from agent.reader.pace import Pace
 from agent.reader.perf import event, reader, tally
 from agent.reader.perf.event import CpuEvent, online_cpus
 from agent.reader.perf.host import HostStacks, find_obstacle
@@ -153,11 +154,12 @@ def test_closing_gives_everything_back():
     with reading() as perf, running("-c", SPIN) as process:
         watch = perf.watch(find_target(process.pid), 60)
         assert perf.is_running
-    assert watch.finished.wait(1)
+    assert watch.finished.wait(20)
     assert watch.duration_ns < 60e9
     assert not perf.is_running
     perf.close()
-    assert before == resources()
+    # On a busy machine its thread may take longer to end than `close` waits.
+    eventually(lambda: before == resources(), "nothing left")
 
 
 @allowed
@@ -282,7 +284,7 @@ def test_a_security_module_is_named_where_there_is_no_filter():
 def test_the_hosts_stacks_are_counted():
     """Stacks by pid for the bill, and how many moments they come from."""
     metrics = SelfMetrics()
-    stacks = HostStacks(PerfSettings(rate_hz=99, samples_per_s_max=1000), metrics)
+    stacks = HostStacks(PerfSettings(rate_hz=99, samples_per_s_max=1000), metrics, Pace(19))
     try:
         with running("-c", SPIN) as process:
             assert {} == stacks.take(())
@@ -295,10 +297,26 @@ def test_the_hosts_stacks_are_counted():
 
 
 @allowed
+def test_events_slow_down_with_the_agent():
+    """When the budget lowers the rate, there are fewer looks at the host as well, each worth more; and back."""
+    pace = Pace(20)
+    stacks = HostStacks(PerfSettings(rate_hz=10, samples_per_s_max=1000), SelfMetrics(), pace)
+    try:
+        stacks.take(())
+        assert 100_000_000 == stacks._reader.period_ns
+        for rate_hz, expected in ((2, 1_000_000_000), (20, 100_000_000), (40, 100_000_000)):
+            pace.rate_hz = rate_hz
+            stacks.take(())
+            assert expected == stacks._reader.period_ns
+    finally:
+        stacks.close()
+
+
+@allowed
 def test_the_hosts_bill_shows_what_a_process_of_nobody_did():
     """Native and kernel frames stand below the program's name, and share exactly what the kernel accounts to it."""
     metrics = SelfMetrics()
-    stacks = HostStacks(PerfSettings(rate_hz=99, samples_per_s_max=1000), metrics)
+    stacks = HostStacks(PerfSettings(rate_hz=99, samples_per_s_max=1000), metrics, Pace(19))
     ledger = HostLedger(LedgerSettings(), {}, metrics, processes_max=10_000, take_stacks=stacks.take)
     try:
         with running("-c", SYSTEM_CALLS) as process:
@@ -330,7 +348,7 @@ def test_a_host_that_refuses_leaves_the_rest_as_it_is(monkeypatch, caplog, enabl
     monkeypatch.setattr(reader, "CpuEvent", refuse)
     metrics = SelfMetrics()
     with caplog.at_level(logging.WARNING):
-        stacks = HostStacks(PerfSettings(enabled=enabled), metrics)
+        stacks = HostStacks(PerfSettings(enabled=enabled), metrics, Pace(19))
     assert {} == stacks.take(())
     stacks.close()
     assert warnings == len(caplog.records)
