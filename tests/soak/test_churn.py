@@ -57,8 +57,12 @@ def agent(tmp_path):
         program = Program(
             ["agent", "run", "--endpoint", sink.url, "--http-address", f"127.0.0.1:{port}", "--window", "2"],
             tmp_path / "agent.log",
-            # Room to sample all the time, on a slow machine too: memory is what is looked at here.
-            {"PYROMETER_AGENT_BUDGET__CPU_PERCENT": "20"},
+            # Room to sample all the time, on a slow machine too: memory is what is looked at here. And nothing else of
+            # this machine's, which may come and go.
+            {
+                "PYROMETER_AGENT_BUDGET__CPU_PERCENT": "20",
+                "PYROMETER_AGENT_TARGETS__ALLOW": "[{service: '^churn$'}]",
+            },
         )
         program.url = f"http://127.0.0.1:{port}"
         program.sink = sink
