@@ -85,7 +85,7 @@ class SamplingLoop:
         self._left: OrderedDict[Target, int] = OrderedDict(left or {})
         self._stopping = False
         self._born_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
-        self._scanned_at_ns = 0
+        self._scanned_at_ns = self._observed_at_ns = 0
         self._watched: tuple[PythonProcess, ...] = ()
         self._told: set[str] = set()
         self.scanned = threading.Event()
@@ -122,15 +122,17 @@ class SamplingLoop:
     def step(self) -> None:
         """Scan if it is time, report what is due, and start windows."""
         now = _now()
-        if now.monotonic_ns - self._scanned_at_ns >= self._settings.targets.scan_interval_s * NS_PER_S:
-            self._scan(now)
+        interval_ns = int(self._settings.targets.scan_interval_s * NS_PER_S)
+        if now.monotonic_ns - self._observed_at_ns >= interval_ns:
             self._observe(now)
+        if now.monotonic_ns - self._scanned_at_ns >= interval_ns * self._governor.scan_factor:
+            self._scan(now)
             self._bill_host(now)
             self._look_at_sessions(now)
         self._start_windows(now)
 
     def _await_next(self) -> None:
-        due_ns = self._scanned_at_ns + int(self._settings.targets.scan_interval_s * NS_PER_S)
+        due_ns = self._observed_at_ns + int(self._settings.targets.scan_interval_s * NS_PER_S)
         timeout_s = max(0.0, (due_ns - time.monotonic_ns()) / NS_PER_S)
         try:
             done = self._done.get(timeout=timeout_s)
@@ -194,6 +196,7 @@ class SamplingLoop:
 
     def _observe(self, now: Moment) -> None:
         """Let the governor see what the agent uses, and let go of memory where it is short."""
+        self._observed_at_ns = now.monotonic_ns
         in_flight = len(self._in_flight)
         self._governor.observe(now.monotonic_ns, read_usage(), in_flight=in_flight, waiting=self._passed_over)
         self._coverage.tell(now.monotonic_ns)

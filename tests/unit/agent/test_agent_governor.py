@@ -47,7 +47,7 @@ class Machine:
             self.budget, self.pace, self.metrics, window_s=WINDOW_S, windows_max=512, uniform=self.chance.random
         )
         self.now_s = 1000
-        self.cpu_ns = 0
+        self.cpu_ns = self.loop_ns = 0
         self.ends: dict[int, int] = {}
         self.attached: set[int] = set()
         self.seconds: list[int] = []
@@ -79,11 +79,13 @@ class Machine:
                 self.cpu_ns += costs.attach
         for process in self.ends:
             self.cpu_ns += int(self.pace.rate_hz * (costs.look + costs.stack * self.busy[process]))
-        self.cpu_ns += costs.base_per_s
+        base = costs.base_per_s // self.governor.scan_factor
+        self.cpu_ns += base
+        self.loop_ns += base
         self.now_s += 1
         self.governor.observe(
             self.now_s * S,
-            Usage(self.cpu_ns, 60 * MIB),
+            Usage(self.cpu_ns, 60 * MIB, self.loop_ns),
             in_flight=len(self.ends),
             waiting=max(0, len(ready) - max(0, free)),
         )
@@ -171,13 +173,34 @@ def test_it_does_not_swing(processes):
     assert max(machine.minutes()) < 1.2
 
 
-def test_base_cost_over_the_budget_leaves_little_sampling():
-    """Where the agent without any sampling is over its budget, it samples as little as it can, and goes on."""
-    machine = Machine([0.5] * 50, costs=Costs(base_per_s=12_000_000))
+def test_processes_are_looked_after_less_often_before_fewer_are_sampled():
+    """Where housekeeping uses the budget, it becomes rarer, and sampling goes on."""
+    machine = Machine([0.01] * 5, costs=Costs(base_per_s=12_000_000))
+    machine.run(900)
+
+    assert machine.governor.scan_factor in (2, 5)
+    assert machine.windows[-1] == 5
+    assert max(machine.minutes(120)) < 1.2
+
+
+def test_housekeeping_over_the_budget_leaves_a_little_sampling():
+    """Where even rare housekeeping is over the budget, some windows are taken all the same."""
+    machine = Machine([0.5] * 50, costs=Costs(base_per_s=60_000_000))
     machine.run(1800)
 
     assert machine.rates[-1] == 2.0
-    assert machine.windows[-1] <= 1
+    assert 0.1 < sum(machine.windows[900:]) / 900 < 1.0
+
+
+def test_housekeeping_comes_back():
+    """When it has become cheap again, processes are looked after as often as the settings say."""
+    machine = Machine([0.01] * 5, costs=Costs(base_per_s=12_000_000))
+    machine.run(300)
+    machine.costs.base_per_s = 1_000_000
+    machine.run(300)
+
+    assert machine.governor.scan_factor == 1
+    assert machine.rates[-1] == 19.0
 
 
 def test_a_lower_rate_than_the_ladders_is_never_raised():
