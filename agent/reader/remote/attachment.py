@@ -101,7 +101,7 @@ class RemoteAttachment:
 
     def _is_readable(self, thread: PythonThread) -> bool:
         try:
-            return self._stacks.read(thread.state) is not None
+            return self._stacks.read_innermost(thread.states) is not None
         except (UnreadableError, ChangedError):
             return False
 
@@ -158,7 +158,9 @@ class RemoteAttachment:
         self._roster.refresh()
         if self._mode == "gil":
             holder = self._gil.holder()
-            threads = [thread for thread in self._roster.threads if thread.state.address == holder]
+            threads = [
+                thread for thread in self._roster.threads if any(state.address == holder for state in thread.states)
+            ]
         else:
             threads = self._roster.threads
         for thread in threads:
@@ -176,11 +178,11 @@ class RemoteAttachment:
         if self._mode == "cpu":
             if not thread.clock.has_run():
                 return
-            reading = self._stacks.read(thread.state, thread.clock.is_wanted)
-        elif thread.clock.has_run() or thread.state.reading is None:
-            reading = thread.state.reading = self._stacks.read(thread.state)
+            reading = self._stacks.read_innermost(thread.states, thread.clock.is_wanted)
+        elif thread.clock.has_run() or thread.states[0].reading is None:
+            reading = thread.states[0].reading = self._stacks.read_innermost(thread.states)
         else:
-            reading = thread.state.reading  # it has not run since: its stack is the same
+            reading = thread.states[0].reading  # it has not run since: its stack is the same
         if reading is None:
             return
         key = (thread.tid, thread.clock.on_cpu, reading.frames, reading.unstable, reading.truncated)
@@ -216,7 +218,7 @@ class RemoteAttachment:
         self._counts.clear()
         if self._codes.trim():
             for thread in self._roster.threads:
-                thread.state.reading = None
+                thread.states[0].reading = None
         return window
 
     def _samples(self, period_ns: int, *, recheck: bool) -> Iterator[Sample]:

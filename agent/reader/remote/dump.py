@@ -84,7 +84,7 @@ def _read(stacks: StackReader, thread: PythonThread) -> Reading | None:
     best: Reading | None = None
     for _ in range(_TRIES):
         try:
-            reading = stacks.read(thread.state)
+            reading = stacks.read_innermost(thread.states)
         except UnreadableError:
             reading = None
         if reading is not None and not reading.unstable:
@@ -97,7 +97,7 @@ def _read(stacks: StackReader, thread: PythonThread) -> Reading | None:
 
 def _holds(gil: Gil, thread: PythonThread) -> bool:
     try:
-        return gil.holder() == thread.state.address
+        return gil.holder() in [state.address for state in thread.states]
     except UnreadableError:
         return False
 

@@ -8,6 +8,7 @@ from typing import Final
 
 from agent.procfs import MAPS_BYTES_MAX, read_start
 from agent.reader.elf import ElfError, ElfFile
+from agent.reader.pyspy_failure import permission_denied
 from agent.reader.remote.dynamic import find_symbol, read_image
 from agent.reader.remote.layout import DEBUG_OFFSETS_BYTES, VERSIONS, Layout, layout_from_process
 from agent.reader.remote.memory import Memory, UnreadableError
@@ -60,8 +61,12 @@ def locate_python(memory: Memory) -> Located:
             continue
         if found is not None:
             return found
-    if not os.path.exists(f"/proc/{memory.pid}"):  # noqa: PTH110 (a Path is slow, and this is all that is asked)
-        raise TargetNotFoundError(f"process {memory.pid} has ended")
+    try:
+        os.close(os.open(f"/proc/{memory.pid}/maps", os.O_RDONLY | os.O_CLOEXEC))
+    except PermissionError:
+        raise permission_denied(memory.pid) from None
+    except OSError:
+        raise TargetNotFoundError(f"process {memory.pid} has ended") from None
     raise NotPythonError(f"process {memory.pid} has no CPython runtime in it{': ' + reason if reason else ''}")
 
 

@@ -1,7 +1,7 @@
 """Which threads of a process run Python: the interpreters' own lists, joined to the kernel's thread ids."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from agent.procfs import read_start
@@ -13,6 +13,8 @@ from agent.reader.remote.stack import ThreadState
 INTERPRETERS_MAX: Final = 64
 THREADS_MAX: Final = 4096
 _NAME_BYTES_MAX: Final = 64
+# From this version on a thread that enters another interpreter gets a state with its own id there.
+_IDS_ARE_KEPT_RIGHT: Final = (3, 13)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +25,13 @@ class PythonThread:
     Attributes:
         tid: Its kernel id, in our pid namespace.
         name: As the kernel has it.
-        state: As the interpreter has it.
+        states: As its interpreters have it, the innermost first: a thread that runs another interpreter has several.
         clock: As the scheduler has it.
     """
 
     tid: int
     name: str
-    state: ThreadState
+    states: tuple[ThreadState, ...]
     clock: ThreadClock
 
 
@@ -49,7 +51,7 @@ class Roster:
         self._layout = located.layout
         self._heads: list[tuple[int, int]] = []
         self._heads_seen = b""
-        self._threads: dict[tuple[int, int], PythonThread] = {}
+        self._threads: dict[int, PythonThread] = {}
         self._other_namespace = _pid_namespace(memory.pid) != _pid_namespace(os.getpid())
 
     @property
@@ -82,7 +84,8 @@ class Roster:
         self._heads_seen = b""
 
     def _list(self) -> None:
-        layout, found = self._layout, {}
+        layout = self._layout
+        found: dict[tuple[int, int], int] = {}
         heads = [(self._located.runtime + layout.interpreters_head, 8)]
         tids = self._tids()
         interpreter = self._memory.read_word(heads[0][0])
@@ -130,27 +133,35 @@ class Roster:
             found[left[0]] = free.pop()
 
     def _take(self, found: dict[tuple[int, int], int]) -> None:
+        """Take over who is known already; the interpreters, and so the states, come with the newest first."""
+        by_tid: dict[int, list[tuple[int, int]]] = {}
+        for key, tid in found.items():
+            if tid:  # else it is not running yet, or no longer
+                by_tid.setdefault(tid, []).append(key)
         before = self._threads
+        states = {(state.address, state.native_id): state for thread in before.values() for state in thread.states}
         self._threads = {}
-        for (address, native_id), tid in found.items():
-            known = before.pop((address, native_id), None)
-            if known is not None and known.tid == tid:
-                self._threads[address, native_id] = known
-                continue
+        for tid, keys in by_tid.items():
+            if self._layout.version < _IDS_ARE_KEPT_RIGHT:
+                # A state of another interpreter may bear the id of the thread that made it, not of who runs it.
+                del keys[:-1]
+            mine = tuple(states.get(key) or ThreadState(*key) for key in keys)
+            known = before.pop(tid, None)
             if known is not None:
-                known.clock.close()
-            if not tid:
-                continue  # not running yet, or no longer
-            try:
-                clock = ThreadClock(self._memory.pid, tid, keep=len(self._threads) < KEPT_MAX)
-            except ThreadGoneError:
-                continue
-            name = read_start(f"/proc/{self._memory.pid}/task/{tid}/comm", _NAME_BYTES_MAX)
-            self._threads[address, native_id] = PythonThread(
-                tid, name.decode("utf-8", "replace").rstrip("\n"), ThreadState(address, native_id), clock
-            )
+                self._threads[tid] = known if known.states == mine else replace(known, states=mine)
+            else:
+                self._begin(tid, mine)
         for thread in before.values():
             thread.clock.close()
+
+    def _begin(self, tid: int, states: tuple[ThreadState, ...]) -> None:
+        pid = self._memory.pid
+        try:
+            clock = ThreadClock(pid, tid, keep=len(self._threads) < KEPT_MAX)
+        except ThreadGoneError:
+            return
+        name = read_start(f"/proc/{pid}/task/{tid}/comm", _NAME_BYTES_MAX).decode("utf-8", "replace").rstrip("\n")
+        self._threads[tid] = PythonThread(tid, name, states, clock)
 
 
 def _innermost_id(pid: int, tid: int) -> int:

@@ -122,6 +122,17 @@ class StackReader:
         self.retries = 0
         self._range_ns = 0.0
 
+    def read_innermost(
+        self, states: tuple[ThreadState, ...], wanted: Callable[[], bool] | None = None
+    ) -> Reading | None:
+        """Return the stack in the innermost interpreter that a thread runs; see `read`."""
+        reading = None
+        for state in states:
+            reading = self.read(state, wanted)
+            if reading is None or reading.frames:
+                break
+        return reading
+
     def read(self, thread: ThreadState, wanted: Callable[[], bool] | None = None) -> Reading | None:
         """
         Return the stack of a thread, as it was at one instant.
