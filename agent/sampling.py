@@ -10,29 +10,28 @@ import logging
 import queue
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 
-from agent.accounting import Account, Moment
+from agent.accounting import Moment
 from agent.coverage import Coverage
 from agent.governor import Governor
 from agent.host.ledger import HostLedger
-from agent.procfs import TICK_NS, read_thread_clocks
+from agent.procfs import read_thread_clocks
 from agent.python_process import PythonProcess
 from agent.reader.engine import Engine, Target
 from agent.refusal import GONE, NOT_PYTHON, refusal_reason, refusal_stack
 from agent.selfmetrics import SelfMetrics
 from agent.session import THREADS_READ_MAX, Done, NoRoom, Session, take_window
 from agent.settings import AgentSettings
-from agent.targets import Scanner, State
+from agent.targets import Scanner
 from agent.usage import read_usage, trim_memory
+from agent.watchlist import Watchlist
 from pyrometer import semconv
 from pyrometer.errors import PyrometerError
 from pyrometer.units import NS_PER_S
 from pyrometer.values import NOT_SAMPLED, Profile
 
 _LOG = logging.getLogger(__name__)
-_LEFT_MAX = 4096
 
 
 class SamplingLoop:
@@ -64,46 +63,45 @@ class SamplingLoop:
             left: CPU time in nanoseconds that another loop, which has ended, has reported of each process.
         """
         self._settings = settings
-        self._scanner = scanner
         self._engine = engine
         self._deliver = deliver
         self._metrics = metrics
         self._governor = governor
         self._ledger = ledger
         self._coverage = Coverage(metrics)
-        # What watched processes used that the host's bill does not know of yet.
-        self._unbilled_ns = 0
         self._passed_over = 0
         # Who used enough of a core to be sampled, with the share, as of the last scan; and who is being sampled.
         self._busy: list[tuple[float, Session]] = []
         self._in_flight: set[Session] = set()
         self._programs = threading.BoundedSemaphore(settings.sampling.concurrent_max)
-        self._sessions: dict[Target, Session] = {}
+        self._watchlist = Watchlist(
+            scanner, metrics, carry_s_max=settings.sampling.carry_s_max, ledger=ledger, left=left
+        )
         self._done: queue.SimpleQueue[Done | None] = queue.SimpleQueue()
         self._running: set[threading.Thread] = set()
-        # What processes that are no longer watched had used: a rule may let them in again after an exec.
-        self._left: OrderedDict[Target, int] = OrderedDict(left or {})
         self._stopping = False
-        self._born_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
-        self._scanned_at_ns = self._observed_at_ns = 0
-        self._watched: tuple[PythonProcess, ...] = ()
+        self._observed_at_ns = 0
         self._told: set[str] = set()
-        self.scanned = threading.Event()
+
+    @property
+    def scanned(self) -> threading.Event:
+        """Set once the processes have been looked at."""
+        return self._watchlist.scanned
 
     @property
     def last_scan_age_s(self) -> float:
         """Seconds since the loop last looked at the processes."""
-        return (time.monotonic_ns() - self._scanned_at_ns) / NS_PER_S
+        return self._watchlist.age_s
 
     @property
     def processes(self) -> tuple[PythonProcess, ...]:
         """The watched processes as of the last scan; from any thread."""
-        return self._watched
+        return self._watchlist.processes
 
     @property
     def left(self) -> Mapping[Target, int]:
         """CPU time in nanoseconds reported of each process that is not watched any more; all of them after `run`."""
-        return self._left
+        return self._watchlist.left
 
     def stop(self) -> None:
         """End `run` soon."""
@@ -125,7 +123,7 @@ class SamplingLoop:
         interval_ns = int(self._settings.targets.scan_interval_s * NS_PER_S)
         if now.monotonic_ns - self._observed_at_ns >= interval_ns:
             self._observe(now)
-        if now.monotonic_ns - self._scanned_at_ns >= interval_ns * self._governor.scan_factor:
+        if now.monotonic_ns - self._watchlist.scanned_at_ns >= interval_ns * self._governor.scan_factor:
             self._scan(now)
             self._bill_host(now)
             self._look_at_sessions(now)
@@ -144,55 +142,11 @@ class SamplingLoop:
         self._deliver_all([profile for item in finished if item for profile in self._finish(item)])
 
     def _scan(self, now: Moment) -> None:
-        scan = self._scanner.scan()
-        self._watched = tuple(scan.processes.values())
-        self._scanned_at_ns = now.monotonic_ns
-        ended: list[Profile] = []
-        for session in list(self._sessions.values()):
-            if scan.processes.get(session.process.target) is not session.process:  # gone, or another program by exec
-                ended += self._end(session, now)
-        self._deliver_all(ended)
-        for target, process in scan.processes.items():
-            if target not in self._sessions:
-                self._sessions[target] = Session(process, self._open_account(process, now))
-        for state in State:
-            if state is not State.OTHER:
-                self._metrics.set(semconv.AGENT_TARGETS, scan.states[state], state=state)
-        self._metrics.set(semconv.AGENT_PROCESSES_IGNORED, scan.ignored)
-        self._metrics.add(semconv.AGENT_PROCESSES_SHORT_LIVED, scan.short_lived)
-        self.scanned.set()
-
-    def _open_account(self, process: PythonProcess, now: Moment) -> Account:
-        """Account a process from where it was left or billed, or from its start if we were there, else from now."""
-        carry_s_max = self._settings.sampling.carry_s_max
-        left_cpu_ns = self._left.pop(process.target, None)
-        billed_cpu_ns = self._ledger.release(process.target) if self._ledger else None
-        if billed_cpu_ns is not None or left_cpu_ns is not None:
-            start_cpu_ns = max(left_cpu_ns or 0, billed_cpu_ns or 0)
-            return Account(process, start=now, start_cpu_ns=start_cpu_ns, carry_s_max=carry_s_max)
-        born_ns = process.target.start_ticks * TICK_NS
-        if born_ns < self._born_ns:
-            clocks = read_thread_clocks(process.target.pid, THREADS_READ_MAX)
-            cpu_ns = process.stat.cpu_ns
-            return Account(process, start=now, start_cpu_ns=cpu_ns, carry_s_max=carry_s_max, clocks=clocks)
-        age_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME) - born_ns
-        present = _now()
-        start = Moment(present.monotonic_ns - age_ns, present.unix_ns - age_ns)
-        return Account(process, start=start, start_cpu_ns=0, carry_s_max=carry_s_max, clocks={})
-
-    def _end(self, session: Session, now: Moment) -> list[Profile]:
-        """Forget a session; a window that is being taken reports itself when it ends, and not here."""
-        self._sessions.pop(session.process.target, None)
-        self._unbilled_ns += session.take_billed_ns()
-        self._leave(session)
-        session.close()
-        return [] if session.in_flight else self._close(session, now)
-
-    def _leave(self, session: Session) -> None:
-        """Remember what a process has used by now, should it be let in again."""
-        self._left[session.process.target] = session.process.stat.cpu_ns
-        while len(self._left) > _LEFT_MAX:
-            self._left.popitem(last=False)
+        ended = self._watchlist.scan(now)
+        # A window that is being taken reports itself when it ends.
+        self._deliver_all(
+            [profile for session in ended if not session.in_flight for profile in self._close(session, now)]
+        )
 
     def _observe(self, now: Moment) -> None:
         """Let the governor see what the agent uses, and let go of memory where it is short."""
@@ -201,7 +155,7 @@ class SamplingLoop:
         self._governor.observe(now.monotonic_ns, read_usage(), in_flight=in_flight, waiting=self._passed_over)
         self._coverage.tell(now.monotonic_ns)
         if self._governor.should_shed(now.monotonic_ns):
-            for session in self._sessions.values():
+            for session in self._watchlist:
                 if not session.in_flight:
                     session.release()
             gc.collect()
@@ -210,10 +164,7 @@ class SamplingLoop:
     def _bill_host(self, now: Moment, *, is_last: bool = False) -> None:
         if self._ledger is None or not (is_last or self._ledger.is_due(now)):
             return
-        used_ns = self._unbilled_ns + sum(session.take_billed_ns() for session in self._sessions.values())
-        self._unbilled_ns = 0
-        watched = {target.pid for target in self._sessions}
-        if profile := self._ledger.settle(now, used_ns, watched):
+        if profile := self._ledger.settle(now, self._watchlist.take_used_ns(), self._watchlist.pids):
             self._deliver([profile])
 
     def _look_at_sessions(self, now: Moment) -> None:
@@ -221,7 +172,7 @@ class SamplingLoop:
         sampling = self._settings.sampling
         profiles: list[Profile] = []
         self._busy = []
-        for session in self._sessions.values():
+        for session in self._watchlist:
             share = session.account.busy_share(now)
             is_busy = share >= sampling.busy_share_min
             if is_busy:
@@ -299,7 +250,7 @@ class SamplingLoop:
                 if done.window.ended:
                     session.release()
             profiles += self._note(session, now, session.account.settle(now, done.outcome))
-        if self._sessions.get(session.process.target) is not session:
+        if session not in self._watchlist:
             profiles += self._close(session, now)
         return profiles
 
@@ -335,7 +286,7 @@ class SamplingLoop:
 
     def _wind_down(self) -> None:
         """End every window early, wait for their threads a moment, and report what every process used until now."""
-        sessions = list(self._sessions.values())
+        sessions = list(self._watchlist)
         for session in sessions:
             session.close()
         deadline = time.monotonic() + self._settings.sampling.stop_s
@@ -350,10 +301,10 @@ class SamplingLoop:
             session.process.refresh()
             if session.account.unreported_ns():
                 profiles += self._close(session, now)
-            self._leave(session)
+            self._watchlist.leave(session)
         self._deliver_all(profiles)
         self._bill_host(now, is_last=True)
-        self._scanner.close()
+        self._watchlist.close()
 
 
 def _now() -> Moment:
