@@ -27,15 +27,17 @@ def scale_samples(
     """
     total = max(0, cpu_ns)
     seen = {sample.thread_id for sample in samples if sample.count > 0}
-    clocks = _fit(thread_cpu_ns or {}, total)
+    clocks = fit_clocks(thread_cpu_ns or {}, total)
     if seen.isdisjoint(clocks) and seen:
         clocks = {}
     values = [0] * len(samples)
     for thread in seen & clocks.keys():
-        _share(values, samples, [i for i, sample in enumerate(samples) if sample.thread_id == thread], clocks[thread])
+        share_by_count(
+            values, samples, [i for i, sample in enumerate(samples) if sample.thread_id == thread], clocks[thread]
+        )
     others = [i for i, sample in enumerate(samples) if sample.thread_id not in clocks]
     rest = total - sum(clocks.values())
-    shared = _share(values, samples, others, rest)
+    shared = share_by_count(values, samples, others, rest)
     unseen = {thread: clock for thread, clock in clocks.items() if thread not in seen and clock > 0}
     if not shared and rest > 0:
         unseen[0] = unseen.get(0, 0) + rest
@@ -45,12 +47,8 @@ def scale_samples(
     )
 
 
-def not_sampled(cpu_ns: int) -> tuple[Sample, ...]:
-    """Return the samples of a window that nobody looked at: one stack that carries the time, or none."""
-    return scale_samples((), cpu_ns)
-
-
-def _fit(clocks: Mapping[int, int], total: int) -> dict[int, int]:
+def fit_clocks(clocks: Mapping[int, int], total: int) -> dict[int, int]:
+    """Return thread clocks that sum to *total* at most: scaled down, in proportion, where they sum to more."""
     known = {thread: max(0, clock) for thread, clock in clocks.items()}
     measured = sum(known.values())
     if measured <= total:
@@ -65,8 +63,19 @@ def _fit(clocks: Mapping[int, int], total: int) -> dict[int, int]:
     return fitted
 
 
-def _share(values: list[int], samples: Sequence[Sample], indices: list[int], amount: int) -> bool:
-    """Spread *amount* over these samples by count, whole nanoseconds, nothing lost; False where there is none."""
+def share_by_count(values: list[int], samples: Sequence[Sample], indices: Sequence[int], amount: int) -> bool:
+    """
+    Add *amount* to the values of some samples, to each by how often it was seen.
+
+    Args:
+        values: One for each sample, in whole nanoseconds; changed.
+        samples: Those the values belong to.
+        indices: Which of them share.
+        amount: Nanoseconds; not one is lost.
+
+    Returns:
+        False where nothing was seen that could share.
+    """
     counts = sum(max(0, samples[i].count) for i in indices)
     if counts == 0:
         return False

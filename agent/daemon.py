@@ -1,125 +1,185 @@
-"""The agent as a program: built from its settings, run until a signal, ended in order and in time."""
+"""The agent as a program: built from its settings, run until a signal, its settings read again on SIGHUP."""
 
 import contextlib
 import logging
+import queue
 import resource
 import signal
 import threading
-from collections.abc import Mapping
-from functools import partial
-from types import FrameType as PythonFrame
-
-from opentelemetry.sdk.metrics import MeterProvider
+from collections.abc import Callable, Mapping
+from typing import Final
 
 from agent.destination import Signal, resolve_destination
 from agent.export import Sender
+from agent.host_identity import HostIdentity, read_host_identity
 from agent.http_server import AgentHttpServer
-from agent.identity import describe_process, read_host_identity
-from agent.matching import IdentityRules
-from agent.metric_export import start_metrics
-from agent.profile_export import ProfileExport
-from agent.reader.pyspy import PySpyEngine
-from agent.rights import missing_rights
-from agent.sampling import SamplingLoop
+from agent.reloading import compare_settings
+from agent.rights import missing_right
 from agent.selfmetrics import SelfMetrics, build_registry
 from agent.settings import AgentSettings
-from agent.targets import Scanner
-from pyrometer import __version__
+from agent.spool import Spool
+from agent.spool_place import spool_directory
+from agent.systemd import Notifier
+from agent.watch import Watch
+from pyrometer import __version__, semconv
+from pyrometer.errors import ConfigError
 
 _LOG = logging.getLogger(__name__)
-_STALLED_S_MIN = 30.0
-_DESCRIPTORS_SPARE = 512
-_MS_PER_S = 1000.0
+_DESCRIPTORS_SPARE: Final = 512
+# How often the main thread looks whether the others live, where systemd's watchdog does not ask for more.
+_BEAT_S: Final = 1.0
+_ENDING: Final = (signal.SIGTERM, signal.SIGINT)
+
+ReadSettings = Callable[[], AgentSettings]
 
 
-def run_agent(settings: AgentSettings, environment: Mapping[str, str]) -> int:
+def run_agent(settings: AgentSettings, environment: Mapping[str, str], read_settings: ReadSettings) -> int:
     """
     Run until SIGTERM or SIGINT; the composition root.
+
+    Args:
+        settings: As read at the start.
+        environment: Usually ``os.environ``.
+        read_settings: Reads them again, from the same file, environment and flags; raises `ConfigError`.
 
     Returns:
         The exit code: 0 after SIGTERM, 130 after SIGINT.
 
     Raises:
-        ConfigError: If the HTTP address cannot be had.
+        ConfigError: If the HTTP address or the spool cannot be had, or where to send to is wrong.
     """
     _raise_descriptor_limit(settings.targets.targets_max)
+    signals = _listen_for_signals()
     metrics = SelfMetrics()
-    host = read_host_identity(environment)
-    destination = resolve_destination(settings.export, environment)
-    sender = Sender(settings.export, destination, metrics)
-    loop = SamplingLoop(
-        settings,
-        Scanner(
-            settings.targets,
-            partial(describe_process, host=host, rules=IdentityRules(settings.identity.rules)),
-        ),
-        PySpyEngine(rate_hz=settings.sampling.rate_hz, window_s=settings.sampling.window_s),
-        ProfileExport(sender, batch_bytes_max=settings.export.batch_bytes_max).deliver,
-        metrics,
-    )
+    notifier = Notifier(environment)
     address, port = settings.http.host_and_port()
+    destination = resolve_destination(settings.export, environment)
+    spool = Spool(settings.export, spool_directory(settings.export.spool, environment), metrics)
+    sender = Sender(settings.export, destination, spool, metrics)
     with contextlib.ExitStack() as stack:
+        agent = Agent(settings, read_host_identity(environment), sender, metrics, environment)
         http = AgentHttpServer(
-            address,
-            port,
-            registry=build_registry(metrics),
-            healthy=partial(_healthy, settings, loop, sender),
-            ready=partial(_ready, loop, sender),
+            address, port, registry=build_registry(metrics), healthy=agent.healthy, ready=agent.ready
         )
         stack.callback(http.close)
         sender.start()
-        stack.callback(sender.close, settings.export.flush_s)
-        if settings.metrics.enabled:
-            provider = start_metrics(settings.metrics, host, metrics, sender)
-            stack.callback(_end_metrics, provider, settings.export.flush_s)
+        stack.callback(agent.close_sender)
+        agent.start()
+        stack.callback(agent.end_watch)
         http.start()
-        received = _stop_on_signals(loop)
-        _announce(f"{address}:{http.port}", destination.urls[Signal.PROFILES])
-        loop.run()
+        _announce(f"{address}:{http.port}", sender.destination.urls[Signal.PROFILES])
+        received = _serve(agent, signals, notifier, read_settings)
+        notifier.stopping()
     _LOG.info("ended")
-    return 130 if signal.SIGINT in received else 0
+    return 130 if received == signal.SIGINT else 0
+
+
+class Agent:
+    """What runs: a sender that stays, and a watch that is replaced when settings change. One thread calls it."""
+
+    def __init__(
+        self,
+        settings: AgentSettings,
+        host: HostIdentity,
+        sender: Sender,
+        metrics: SelfMetrics,
+        environment: Mapping[str, str],
+    ) -> None:
+        self.settings = settings
+        self._host = host
+        self._sender = sender
+        self._metrics = metrics
+        self._environment = environment
+        self._watch: Watch | None = None
+
+    def start(self) -> None:
+        """Begin to watch, going on with the accounts of the watch before, so that no CPU time falls between them."""
+        accounts = self._watch.accounts if self._watch else None
+        self._watch = Watch(self.settings, self._host, self._sender, self._metrics, accounts=accounts)
+
+    def reload(self, read_settings: ReadSettings) -> None:
+        """Read the settings again and apply them; wrong ones are told and counted, and those in force stay."""
+        try:
+            change = compare_settings(self.settings, read_settings())
+            destination = resolve_destination(change.settings.export, self._environment)
+        except ConfigError as error:
+            self._metrics.add(semconv.AGENT_RELOADS, outcome="refused")
+            _LOG.error("settings not reloaded, those in force stay: %s", error)
+            return
+        if change.waiting:
+            _LOG.warning("%s changed: it is taken at the next start only", ", ".join(change.waiting))
+        # Certificates and token may be others under the same names.
+        self._sender.apply(change.settings.export, destination)
+        if change.applied:
+            self.settings = change.settings
+            self.end_watch()
+            self.start()
+        self._metrics.add(semconv.AGENT_RELOADS, outcome="applied")
+        _LOG.info("settings reloaded: %s", ", ".join(change.applied) or "nothing to apply")
+
+    def end_watch(self) -> None:
+        """End the watch; what it saw until now is handed to the sender."""
+        if self._watch is not None:
+            self._watch.end()
+
+    def close_sender(self) -> None:
+        """Send what waits, for as long as the settings in force give."""
+        self._sender.close(self.settings.export.flush_s)
+
+    def raise_failure(self) -> None:
+        """Raise what ended the watch, if anything did."""
+        if self._watch is not None:
+            self._watch.raise_failure()
+
+    def healthy(self) -> dict[str, str]:
+        """Alive: the loop ticked recently and the sender lives."""
+        return {"loop": self._watch.stalled if self._watch else "", "sender": self._sender_state()}
+
+    def ready(self) -> dict[str, str]:
+        """Can do its job: processes were looked at, and the sender lives; the collector need not be there."""
+        scanned = self._watch is not None and self._watch.has_scanned
+        return {"scan": "" if scanned else "not yet", "sender": self._sender_state()}
+
+    def _sender_state(self) -> str:
+        return "" if self._sender.is_running else "not running"
+
+
+def _serve(agent: Agent, signals: "queue.SimpleQueue[int]", notifier: Notifier, read_settings: ReadSettings) -> int:
+    """Tell systemd how it goes, and answer signals, until one that ends the agent; return that."""
+    beat_s = min(_BEAT_S, notifier.beat_s or _BEAT_S)
+    told_ready = False
+    while True:
+        if not told_ready and not any(agent.ready().values()):
+            notifier.ready("watching")
+            told_ready = True
+        if not any(agent.healthy().values()):
+            notifier.alive()
+        try:
+            number = signals.get(timeout=beat_s if told_ready else 0.05)
+        except queue.Empty:
+            agent.raise_failure()
+            continue
+        if number in _ENDING:
+            return number
+        notifier.reloading()
+        agent.reload(read_settings)
+        told_ready = False
+
+
+def _listen_for_signals() -> "queue.SimpleQueue[int]":
+    """Return where SIGTERM, SIGINT and SIGHUP arrive from now on."""
+    # Its `put` may interrupt its `get`, unlike that of the other queues.
+    received: queue.SimpleQueue[int] = queue.SimpleQueue()
+    if threading.current_thread() is threading.main_thread():
+        for number in (*_ENDING, signal.SIGHUP):
+            signal.signal(number, lambda number, _: received.put(number))
+    return received
 
 
 def _announce(address: str, url: str) -> None:
     _LOG.info("pyrometer agent %s: state on http://%s/readyz, sending to %s", __version__, address, url)
-    if missing := missing_rights():
-        _LOG.warning("%s; host metrics are sent all the same", missing)
-
-
-def _end_metrics(provider: MeterProvider, timeout_s: float) -> None:
-    provider.shutdown(timeout_millis=max(1.0, timeout_s) * _MS_PER_S)
-
-
-def _stop_on_signals(loop: SamplingLoop) -> list[int]:
-    """Let SIGTERM and SIGINT end the loop; return the list that will hold the signals that came."""
-    received: list[int] = []
-
-    def stop(number: int, _: PythonFrame | None) -> None:
-        received.append(number)
-        loop.stop()
-
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, stop)
-        signal.signal(signal.SIGINT, stop)
-    return received
-
-
-def _healthy(settings: AgentSettings, loop: SamplingLoop, sender: Sender) -> dict[str, str]:
-    """Alive: the loop ticked recently and the sender lives."""
-    stalled_s = max(_STALLED_S_MIN, 10 * settings.targets.scan_interval_s)
-    waited = loop.scanned.is_set() and loop.last_scan_age_s > stalled_s
-    return {
-        "loop": f"no scan for {loop.last_scan_age_s:.0f} s" if waited else "",
-        "sender": "" if sender.is_running else "not running",
-    }
-
-
-def _ready(loop: SamplingLoop, sender: Sender) -> dict[str, str]:
-    """Can do its job: processes were looked at, and the sender lives; the collector need not be there."""
-    return {
-        "scan": "" if loop.scanned.is_set() else "not yet",
-        "sender": "" if sender.is_running else "not running",
-    }
+    if missing := missing_right():
+        _LOG.warning("%s; %s; host metrics are sent all the same", missing.what, missing.mend)
 
 
 def _raise_descriptor_limit(targets_max: int) -> None:

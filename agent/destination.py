@@ -1,21 +1,22 @@
-"""
-Where batches go: the settings' endpoint, and the OTEL_EXPORTER_OTLP_* variables as every OTLP exporter reads them.
+"""Where batches go, signal by signal: address, headers, compression, certificates and token."""
 
-Source: OpenTelemetry specification, protocol/exporter.md. Profiles use the same names with PROFILES, by analogy.
-"""
-
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from urllib.parse import unquote
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
 
 import urllib3
 
+from agent.compression import Compression, has_zstd
 from agent.settings import ExportSettings
+from agent.standard_names import headers_for, is_true, known_compression, parse_milliseconds, signal_value
+from agent.token import Token
 from pyrometer import __version__
+from pyrometer.addresses import is_loopback
 from pyrometer.errors import ConfigError
-
-_MS_PER_S = 1000.0
 
 
 class Signal(StrEnum):
@@ -25,17 +26,28 @@ class Signal(StrEnum):
     PROFILES = "profiles"
 
 
-_PATHS = {Signal.METRICS: "/v1/metrics", Signal.PROFILES: "/v1development/profiles"}
+_PATHS: Final = {Signal.METRICS: "/v1/metrics", Signal.PROFILES: "/v1development/profiles"}
+_COMPRESSIONS: Final = {"gzip": Compression.GZIP, "zstd": Compression.ZSTD, "none": Compression.NONE}
 
-# Standard variable -> (setting, milliseconds).
-_STANDARD: dict[str, tuple[str, bool]] = {
-    "OTEL_EXPORTER_OTLP_ENDPOINT": ("EXPORT__ENDPOINT", False),
-    "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": ("EXPORT__METRICS_URL", False),
-    "OTEL_EXPORTER_OTLP_PROFILES_ENDPOINT": ("EXPORT__PROFILES_URL", False),
-    "OTEL_EXPORTER_OTLP_COMPRESSION": ("EXPORT__COMPRESSION", False),
-    "OTEL_EXPORTER_OTLP_TIMEOUT": ("EXPORT__TIMEOUT_S", True),
-    "OTEL_METRIC_EXPORT_INTERVAL": ("METRICS__INTERVAL_S", True),
-}
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """
+    Where and how one signal is sent.
+
+    Attributes:
+        url: Whole.
+        headers: They may hold secrets.
+        timeout_s: Of one attempt.
+        compression: Of its bodies.
+        tls: For https; None for http.
+    """
+
+    url: str
+    headers: Mapping[str, str]
+    timeout_s: float
+    compression: Compression
+    tls: ssl.SSLContext | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,90 +56,99 @@ class Destination:
     Where and how to send.
 
     Attributes:
-        urls: For each signal.
-        headers: For each signal; they may hold secrets.
-        compress: Whether to gzip.
-        ca_file: Certificates to trust; None for those of the system.
-        certificate_file: Our own certificate; None for none.
-        key_file: Its key.
+        routes: One for each signal.
+        token: To send along; None for none.
     """
 
-    urls: Mapping[Signal, str]
-    headers: Mapping[Signal, Mapping[str, str]]
-    compress: bool = True
-    ca_file: str | None = None
-    certificate_file: str | None = None
-    key_file: str | None = None
+    routes: Mapping[Signal, Route]
+    token: Token | None = None
 
-
-def with_standard_names(environment: Mapping[str, str], *, endpoint_given: bool) -> dict[str, str]:
-    """
-    Return the environment with the standard OTEL_* variables under the names of our settings.
-
-    Our own name wins where both are set.
-
-    Args:
-        environment: Usually ``os.environ``.
-        endpoint_given: A flag names the endpoint: the standard endpoints, of one signal too, are left out.
-
-    Raises:
-        ConfigError: If a number is none.
-    """
-    result = dict(environment)
-    for standard, (setting, milliseconds) in _STANDARD.items():
-        text = environment.get(standard, "").strip()
-        if not text or (endpoint_given and standard.endswith("_ENDPOINT")):
-            continue
-        if milliseconds:
-            text = str(_milliseconds(standard, text) / _MS_PER_S)
-        elif standard.endswith("_ENDPOINT") and not text.startswith(("http://", "https://")):
-            raise ConfigError(f"environment {standard} = {text!r}: must begin with http:// or https://")
-        result.setdefault(f"PYROMETER_AGENT_{setting}", text)
-    return result
+    @property
+    def urls(self) -> Mapping[Signal, str]:
+        """The address of each signal."""
+        return {signal: route.url for signal, route in self.routes.items()}
 
 
 def resolve_destination(settings: ExportSettings, environment: Mapping[str, str]) -> Destination:
-    """Return where batches go: a signal's own URL as it is, or the endpoint with the signal's path."""
-    own = {Signal.METRICS: settings.metrics_url, Signal.PROFILES: settings.profiles_url}
-    base = settings.endpoint.rstrip("/")
-    common = "OTEL_EXPORTER_OTLP_"
-    return Destination(
-        urls={signal: own[signal] or base + path for signal, path in _PATHS.items()},
-        headers={
-            signal: {
-                "user-agent": f"pyrometer-agent/{__version__}",
-                **_parse_headers(environment.get(f"{common}HEADERS", "")),
-                **_parse_headers(environment.get(f"{common}{signal.upper()}_HEADERS", "")),
-            }
-            for signal in Signal
-        },
-        compress=settings.compression == "gzip",
-        ca_file=environment.get(f"{common}CERTIFICATE") or None,
-        certificate_file=environment.get(f"{common}CLIENT_CERTIFICATE") or None,
-        key_file=environment.get(f"{common}CLIENT_KEY") or None,
+    """
+    Return where batches go: a signal's own URL as it is, or the endpoint with the signal's path.
+
+    Args:
+        settings: With the standard variables for all signals in them, see `agent.standard_names`.
+        environment: Usually ``os.environ``: headers, and the variables of one signal.
+
+    Raises:
+        ConfigError: If a value is wrong, a file cannot be read, or a secret would be sent in the clear.
+    """
+    token = _token(settings)
+    return Destination(routes={signal: _route(signal, settings, environment, token) for signal in Signal}, token=token)
+
+
+def open_pool(route: Route) -> urllib3.PoolManager:
+    """Return the connections of a route: one, kept open; retries are the sender's business."""
+    return urllib3.PoolManager(num_pools=1, maxsize=1, retries=False, ssl_context=route.tls)
+
+
+def _route(signal: Signal, settings: ExportSettings, environment: Mapping[str, str], token: Token | None) -> Route:
+    def own(name: str) -> str:
+        return signal_value(environment, signal, name)[1]
+
+    url = (settings.metrics_url if signal is Signal.METRICS else settings.profiles_url) or (
+        settings.endpoint.rstrip("/") + _PATHS[signal]
+    )
+    headers = {"user-agent": f"pyrometer-agent/{__version__}", **headers_for(environment, signal)}
+    if token is not None or "authorization" in headers:
+        _check_not_in_the_clear(url, insecure=is_true(own("INSECURE")) or settings.insecure)
+    timeout_name, timeout = signal_value(environment, signal, "TIMEOUT")
+    compression_name, compression = signal_value(environment, signal, "COMPRESSION")
+    return Route(
+        url=url,
+        headers=headers,
+        timeout_s=parse_milliseconds(timeout_name, timeout) if timeout else settings.timeout_s,
+        compression=_compression(
+            known_compression(compression_name, compression) if compression else settings.compression
+        ),
+        tls=_tls_context(
+            url,
+            own("CERTIFICATE") or settings.ca_file,
+            own("CLIENT_CERTIFICATE") or settings.certificate_file,
+            own("CLIENT_KEY") or settings.key_file,
+        ),
     )
 
 
-def open_pool(destination: Destination) -> urllib3.PoolManager:
-    """Return the connections to a destination: one, kept open; retries are the sender's business."""
-    return urllib3.PoolManager(
-        num_pools=4,
-        maxsize=1,
-        retries=False,
-        ca_certs=destination.ca_file,
-        cert_file=destination.certificate_file,
-        key_file=destination.key_file,
-    )
+def _token(settings: ExportSettings) -> Token | None:
+    if settings.token_file:
+        return Token(path=Path(settings.token_file))
+    return Token(settings.token) if settings.token else None
 
 
-def _milliseconds(name: str, text: str) -> float:
+def _check_not_in_the_clear(url: str, *, insecure: bool) -> None:
+    parts = urlsplit(url)
+    if parts.scheme == "http" and not insecure and not is_loopback(parts.hostname or ""):
+        raise ConfigError(
+            f"a token would be sent in the clear to {parts.scheme}://{parts.netloc.rpartition('@')[2]}: "
+            "use https, or set export.insecure: true"
+        )
+
+
+def _tls_context(url: str, ca_file: str, certificate_file: str, key_file: str) -> ssl.SSLContext | None:
+    if not url.startswith("https://"):
+        return None
     try:
-        return float(text)
-    except ValueError as error:
-        raise ConfigError(f"environment {name} = {text!r}: must be a number of milliseconds") from error
+        context = ssl.create_default_context(cafile=ca_file or None)
+        if certificate_file:
+            context.load_cert_chain(certificate_file, key_file or None)
+    except (OSError, ssl.SSLError) as error:
+        files = ", ".join(name for name in (ca_file, certificate_file, key_file) if name)
+        reason = error.strerror or str(error)
+        raise ConfigError(f"export: the certificates in {files} cannot be used: {reason}") from error
+    return context
 
 
-def _parse_headers(text: str) -> dict[str, str]:
-    """Parse ``name=value,name=value``, percent-decoded; what is not a pair is left out."""
-    pairs = (entry.partition("=") for entry in text.split(","))
-    return {unquote(name.strip()).lower(): unquote(value.strip()) for name, separator, value in pairs if separator}
+def _compression(name: str) -> Compression:
+    if name == "auto":
+        return Compression.ZSTD if has_zstd() else Compression.GZIP
+    if name == "zstd" and not has_zstd():
+        raise ConfigError("export.compression = 'zstd': needs Python 3.14, or: pip install zstandard")
+    return _COMPRESSIONS[name]

@@ -1,58 +1,55 @@
-"""Who a process is: resource attributes from its own environment, then the configured rules, then a guess."""
+"""Who a process is: resource attributes from its own environment, the configured rules, its tree, and then a guess."""
 
-import platform
+import dataclasses
+import os
 import pwd
-import re
-import socket
 import uuid
-from collections.abc import Mapping
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
-from urllib.parse import unquote
 
-from agent.command_line import program_name
+from agent.checkout import Commit, CommitReader
+from agent.command_line import Program, Role, parse_program
+from agent.containers import Placement, parse_placement
+from agent.evidence import is_python_by_name, runtime_version
+from agent.host_identity import HostIdentity
+from agent.images import find_image, split_reference
 from agent.matching import IdentityRules, ProcessFacts
 from agent.procfs import (
-    MAPS_BYTES_MAX,
     TICKS_PER_S,
     ProcessStat,
-    boot_time_s,
-    container_id,
     read_arguments,
     read_cgroup,
     read_environment,
     read_executable,
-    read_start,
+    read_folder,
+    read_stat,
 )
+from agent.resource_attributes import VALUE_CHARS_MAX, parse_resource_attributes
+from agent.settings import IdentitySettings
 from pyrometer import __version__, semconv
 
 # The only variables of another process's environment that are read.
 ENVIRONMENT_NAMES = ("OTEL_SERVICE_NAME", "OTEL_RESOURCE_ATTRIBUTES")
-ATTRIBUTES_MAX = 64
-KEY_CHARS_MAX = 256
-VALUE_CHARS_MAX = 1024
+# Processes above one that are asked for its service, and those remembered for the next of their children.
+ANCESTORS_MAX = 8
+PARENTS_MAX = 512
 
-_LIBPYTHON = re.compile(rb"/libpython(\d\.\d+)")
-_VERSION = re.compile(r"python(\d\.\d+)")
-# Names of machines in the conventions, host.arch.
-_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm32", "i686": "x86"}
 _NAMESPACE = uuid.UUID("1c1c7f4e-6b0a-5c67-9d0b-6d3a3f0f7d5e")
+# What a process that does not name itself has from the one that started it.
+_INHERITED = (
+    semconv.SERVICE_NAME,
+    semconv.SERVICE_VERSION,
+    semconv.SERVICE_NAMESPACE,
+    semconv.DEPLOYMENT_ENVIRONMENT_NAME,
+)
+_REVISION_CHARS = 12
+_TAGS_WITHOUT_MEANING = ("", "latest")
 
-
-@dataclass(frozen=True, slots=True)
-class HostIdentity:
-    """
-    The machine, as resource attributes.
-
-    Attributes:
-        attributes: host.* and os.*.
-        boot_time_s: Seconds since 1970.
-    """
-
-    attributes: Mapping[str, str]
-    boot_time_s: int
+Attributes = dict[str, str | int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,74 +62,127 @@ class Description:
         facts: For the allow and deny rules; not to be kept.
     """
 
-    attributes: dict[str, str | int]
+    attributes: Attributes
     facts: ProcessFacts
 
 
-def parse_resource_attributes(text: str) -> dict[str, str]:
-    """
-    Parse ``key=value,key=value``, percent-decoded; entries that are not pairs are left out, the rest is bounded.
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A process read once: its description is made of these. It holds the command line: not to be kept."""
 
-    Source: OpenTelemetry specification, resource SDK, "Specifying resource information via an environment variable".
-    """
-    found: dict[str, str] = {}
-    for entry in text.split(","):
-        key, separator, value = entry.partition("=")
-        name = unquote(key.strip())
-        if separator and name and len(name) <= KEY_CHARS_MAX and len(found) < ATTRIBUTES_MAX:
-            found[name] = unquote(value.strip())[:VALUE_CHARS_MAX]
-    return found
+    facts: ProcessFacts
+    program: Program
+    own: Mapping[str, str]
+    placement: Placement
 
 
-def read_host_identity(environment: Mapping[str, str]) -> HostIdentity:
-    """Return what this machine is; host.* in the agent's own OTEL_RESOURCE_ATTRIBUTES has the last word."""
-    machine = platform.machine()
-    attributes = {
-        semconv.HOST_NAME: socket.gethostname(),
-        semconv.HOST_ID: read_start("/etc/machine-id", 64).decode("ascii", "replace").strip(),
-        semconv.HOST_ARCH: _ARCHITECTURES.get(machine, machine),
-        semconv.OS_TYPE: "linux",
-    }
-    given = parse_resource_attributes(environment.get("OTEL_RESOURCE_ATTRIBUTES", ""))
-    attributes |= {key: value for key, value in given.items() if key.startswith("host.") and value}
-    return HostIdentity({key: value for key, value in attributes.items() if value}, boot_time_s())
+class Identifier:
+    """Says who a process is. Not thread-safe."""
+
+    def __init__(
+        self,
+        host: HostIdentity,
+        settings: IdentitySettings,
+        *,
+        count: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """
+        Know nobody yet.
+
+        Args:
+            host: The machine.
+            settings: Rules, and what may be read.
+            count: Told the reason where something could not be found out in time.
+        """
+        self._host = host
+        self._rules = IdentityRules(settings.rules)
+        self._commits = CommitReader() if settings.git else None
+        self._count = count
+        self._parents: OrderedDict[tuple[int, int, tuple[str, str, str]], Attributes] = OrderedDict()
+
+    def describe(self, stat: ProcessStat) -> Description:
+        """Return the identity of a process; what cannot be read is left out."""
+        return self._describe(stat, ANCESTORS_MAX)
+
+    def _describe(self, stat: ProcessStat, ancestors: int) -> Description:
+        seen = _read(stat)
+        named = self._rules.find(seen.facts)
+        parent = self._find_parent(stat, seen.facts.executable, ancestors)
+        knows_itself = seen.program.names_itself or semconv.SERVICE_NAME in seen.own or "service_name" in named
+        inherited = {} if knows_itself or parent is None else {key: parent[key] for key in _INHERITED if key in parent}
+        commit = self._read_commit(stat)
+        fallbacks = {
+            **inherited,
+            **_without_empty(
+                {
+                    semconv.SERVICE_NAME: named.get("service_name", ""),
+                    semconv.SERVICE_VERSION: named.get("service_version", ""),
+                    semconv.DEPLOYMENT_ENVIRONMENT_NAME: named.get("environment", ""),
+                    semconv.SERVICE_INSTANCE_ID: _instance_id(self._host, stat),
+                }
+            ),
+            **seen.own,
+        }
+        attributes: Attributes = {
+            semconv.SERVICE_NAME: seen.program.name[:VALUE_CHARS_MAX],
+            **_release(commit, seen.facts.image),
+            **fallbacks,
+            **_placement_attributes(seen.placement, seen.facts.image),
+            **self._host.attributes,
+            **_process_attributes(stat, seen.facts.executable, self._host),
+        }
+        attributes[semconv.PROCESS_ROLE] = _role(seen.program, attributes, parent)
+        service = str(attributes[semconv.SERVICE_NAME])
+        return Description(attributes, dataclasses.replace(seen.facts, service=service))
+
+    def _find_parent(self, stat: ProcessStat, executable: str, ancestors: int) -> Attributes | None:
+        """Return who started a process, where that is of the same kind: Python, or the same program."""
+        if not ancestors or stat.parent_pid in (0, os.getpid()):
+            return None
+        parent = read_stat(stat.parent_pid)
+        if parent is None or parent.start_ticks > stat.start_ticks:  # its pid has been taken by another since
+            return None
+        path = read_executable(parent.pid)
+        if not is_python_by_name(parent, path) and (not path or path != executable):
+            return None
+        key = (parent.pid, parent.start_ticks, parent.image)
+        found = self._parents.get(key)
+        if found is None:
+            found = self._parents[key] = self._describe(parent, ancestors - 1).attributes
+            while len(self._parents) > PARENTS_MAX:
+                self._parents.popitem(last=False)
+        self._parents.move_to_end(key)
+        return found
+
+    def _read_commit(self, stat: ProcessStat) -> Commit | None:
+        if self._commits is None:
+            return None
+        try:
+            return self._commits.read(stat.pid, _started_unix_s(stat, self._host))
+        except TimeoutError:
+            self._count("git_timeout")
+            return None
 
 
-def describe_process(stat: ProcessStat, host: HostIdentity, rules: IdentityRules) -> Description:
-    """Return the identity of a process; what cannot be read is left out."""
+def _read(stat: ProcessStat) -> _Seen:
     pid = stat.pid
     executable = read_executable(pid)
     arguments = read_arguments(pid)
+    cgroup = read_cgroup(pid)
+    placement = parse_placement(cgroup)
     facts = ProcessFacts(
         executable=executable,
         user=_owner(pid),
-        cgroup=read_cgroup(pid),
+        cgroup=cgroup,
         command_line=" ".join(arguments),
+        container=placement.container_id,
+        image=find_image(placement.container_id) if placement.container_id else "",
+        pod=placement.pod_uid,
+        unit=placement.systemd_unit,
     )
+    program = parse_program(arguments, executable or stat.command, PurePosixPath(read_folder(pid)).name)
     own = _own_attributes(read_environment(pid, ENVIRONMENT_NAMES))
-    named = rules.find(facts)
-    fallbacks = {
-        semconv.SERVICE_NAME: named.get("service_name")
-        or program_name(arguments, executable or stat.command)[:VALUE_CHARS_MAX],
-        semconv.SERVICE_VERSION: named.get("service_version", ""),
-        semconv.DEPLOYMENT_ENVIRONMENT_NAME: named.get("environment", ""),
-        semconv.CONTAINER_ID: container_id(facts.cgroup),
-        semconv.SERVICE_INSTANCE_ID: _instance_id(host, stat),
-    }
-    attributes: dict[str, str | int] = {key: value for key, value in {**fallbacks, **own}.items() if value}
-    attributes.update(host.attributes)
-    attributes.update(_process_attributes(stat, executable, host))
-    service = str(attributes.get(semconv.SERVICE_NAME, ""))
-    return Description(
-        attributes,
-        ProcessFacts(
-            executable=executable,
-            user=facts.user,
-            cgroup=facts.cgroup,
-            command_line=facts.command_line,
-            service=service,
-        ),
-    )
+    return _Seen(facts, program, own, placement)
 
 
 def _own_attributes(environment: Mapping[str, str]) -> dict[str, str]:
@@ -146,9 +196,33 @@ def _own_attributes(environment: Mapping[str, str]) -> dict[str, str]:
     return attributes
 
 
-def _process_attributes(stat: ProcessStat, executable: str, host: HostIdentity) -> dict[str, str | int]:
-    started = datetime.fromtimestamp(host.boot_time_s + stat.start_ticks / TICKS_PER_S, tz=UTC)
-    attributes: dict[str, str | int] = {
+def _release(commit: Commit | None, image: str) -> dict[str, str]:
+    """Return what tells one release from the next where nobody said it: the commit, else the image's tag."""
+    tag = split_reference(image)[1]
+    found = {semconv.SERVICE_VERSION: "" if tag in _TAGS_WITHOUT_MEANING else tag[:VALUE_CHARS_MAX]}
+    if commit:
+        found = {
+            semconv.SERVICE_VERSION: commit.revision[:_REVISION_CHARS],
+            semconv.VCS_REF_HEAD_REVISION: commit.revision,
+            semconv.VCS_REF_HEAD_NAME: commit.branch,
+        }
+    return _without_empty(found)
+
+
+def _placement_attributes(placement: Placement, image: str) -> dict[str, str]:
+    return _without_empty(
+        {
+            semconv.CONTAINER_ID: placement.container_id,
+            semconv.CONTAINER_IMAGE_NAME: split_reference(image)[0],
+            semconv.K8S_POD_UID: placement.pod_uid,
+            semconv.SYSTEMD_UNIT: placement.systemd_unit,
+        }
+    )
+
+
+def _process_attributes(stat: ProcessStat, executable: str, host: HostIdentity) -> Attributes:
+    started = datetime.fromtimestamp(_started_unix_s(stat, host), tz=UTC)
+    attributes: Attributes = {
         semconv.PROCESS_PID: stat.pid,
         semconv.PROCESS_CREATION_TIME: started.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         semconv.PROCESS_EXECUTABLE_NAME: PurePosixPath(executable).name or stat.command,
@@ -162,13 +236,18 @@ def _process_attributes(stat: ProcessStat, executable: str, host: HostIdentity) 
     return attributes
 
 
-def runtime_version(pid: int, executable: str) -> str:
-    """Return major and minor version of the Python in a process, or nothing where no path tells."""
-    if match := _VERSION.search(PurePosixPath(executable).name):
-        return match.group(1)
-    if library := _LIBPYTHON.search(read_start(f"/proc/{pid}/maps", MAPS_BYTES_MAX)):
-        return library.group(1).decode()
-    return ""
+def _role(program: Program, attributes: Attributes, parent: Attributes | None) -> Role:
+    """Return a process's part: a child of its own service is a worker of it, unless its command line says more."""
+    if program.role is Role.HELPER and parent is not None and parent[semconv.PROCESS_ROLE] == Role.HELPER:
+        return Role.WORKER  # forked by a fork server, whose command line it still shows
+    if program.role is not None:
+        return program.role
+    is_child = parent is not None and parent[semconv.SERVICE_NAME] == attributes[semconv.SERVICE_NAME]
+    return Role.WORKER if is_child else Role.MAIN
+
+
+def _started_unix_s(stat: ProcessStat, host: HostIdentity) -> float:
+    return host.boot_time_s + stat.start_ticks / TICKS_PER_S
 
 
 def _instance_id(host: HostIdentity, stat: ProcessStat) -> str:
@@ -192,14 +271,5 @@ def _user_name(uid: int) -> str:
         return str(uid)
 
 
-def is_python(stat: ProcessStat, executable: str) -> bool:
-    """
-    Return whether a process runs CPython: by its program's name, else by libpython among what it has mapped.
-
-    Where the program is hidden from us, the kernel's short name decides: sampling will then say which right is missing.
-    """
-    if not executable:
-        return stat.command.startswith("python")
-    if PurePosixPath(executable).name.startswith("python"):
-        return True
-    return _LIBPYTHON.search(read_start(f"/proc/{stat.pid}/maps", MAPS_BYTES_MAX)) is not None
+def _without_empty(attributes: Mapping[str, str]) -> dict[str, str]:
+    return {key: value for key, value in attributes.items() if value}

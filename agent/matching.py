@@ -19,6 +19,10 @@ class ProcessFacts:
         user: Name of its owner, or the number where it has no name.
         cgroup: Lines of ``/proc/PID/cgroup``.
         command_line: Arguments joined by spaces.
+        container: Id of its container, in full.
+        image: Reference of its container's image, where the runtime's files tell.
+        pod: Kubernetes' uid of its pod.
+        unit: Its systemd service.
         service: Empty while the name is still looked for.
     """
 
@@ -26,6 +30,10 @@ class ProcessFacts:
     user: str
     cgroup: str
     command_line: str
+    container: str = ""
+    image: str = ""
+    pod: str = ""
+    unit: str = ""
     service: str = ""
 
 

@@ -1,75 +1,124 @@
-"""Joins the OpenTelemetry metrics SDK to the agent's own sender: one queue and one retry for all signals."""
+"""Reads the host, the watched processes and the agent itself at an interval, and hands one request to the sender."""
 
 import logging
 import platform
-from importlib.metadata import version
-from typing import Any
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
 
-from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
-from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import (
-    MetricExporter,
-    MetricExportResult,
-    MetricsData,
-    PeriodicExportingMetricReader,
-)
-from opentelemetry.sdk.resources import Resource
-
-from agent.destination import Signal
 from agent.export import Exporter
-from agent.hostmetrics import HostReader, host_reads, register_metrics
-from agent.identity import HostIdentity
+from agent.host.cgroups import CgroupReader
+from agent.host.cpu import CpuReader
+from agent.host.disk import DiskReader
+from agent.host.memory import read_memory, read_swap, read_vmstat
+from agent.host.network import read_connections, read_interfaces
+from agent.host.pressure import read_pressure
+from agent.host.processes import ProcessReader
+from agent.host.readings import Read, Reading, read_all
+from agent.host_identity import HostIdentity
 from agent.procfs import read_start
+from agent.python_process import PythonProcess
 from agent.selfmetrics import SelfMetrics
 from agent.settings import MetricsSettings
 from pyrometer import __version__, semconv
 
-_MS_PER_S = 1000.0
+if TYPE_CHECKING:
+    from agent.metric_instruments import MetricInstruments
+
 _LOG = logging.getLogger(__name__)
 
 
-class QueueMetricExporter(MetricExporter):
-    """Encodes what the SDK collected and hands it over; it cannot block and never fails loudly."""
+class MetricReporter:
+    """Reports now, then at an interval, and a last time when it is closed."""
 
-    def __init__(self, exporter: Exporter) -> None:
-        super().__init__()
-        self._exporter = exporter
-
-    def export(
+    def __init__(
         self,
-        metrics_data: MetricsData,
-        timeout_millis: float = 10_000,  # noqa: ARG002 (the SDK's signature)
-        **kwargs: Any,  # noqa: ARG002
-    ) -> MetricExportResult:
-        """Queue one request."""
-        body = encode_metrics(metrics_data).SerializeToString()
-        queued = self._exporter.offer(Signal.METRICS, body)
-        return MetricExportResult.SUCCESS if queued else MetricExportResult.FAILURE
+        settings: MetricsSettings,
+        host: HostIdentity,
+        metrics: SelfMetrics,
+        exporter: Exporter,
+        processes: Callable[[], Sequence[PythonProcess]],
+    ) -> None:
+        """
+        Prepare; `start` begins.
 
-    def force_flush(self, timeout_millis: float = 10_000) -> bool:  # noqa: ARG002
-        """Nothing waits here."""
-        return True
+        Args:
+            settings: Interval and limits.
+            host: This machine.
+            metrics: The agent's own numbers, which are reported too.
+            exporter: Takes requests; it never blocks.
+            processes: The watched processes, asked from the reporter's thread.
+        """
+        self._settings = settings
+        self._host = host
+        self._metrics = metrics
+        self._exporter = exporter
+        self._reads = host_reads(settings, metrics)
+        self._processes = ProcessReader(processes, metrics, processes_max=settings.processes_max)
+        self._instruments: MetricInstruments | None = None
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="metrics", daemon=True)
 
-    def shutdown(self, timeout_millis: float = 30_000, **kwargs: Any) -> None:
-        """Nothing to close: the sender outlives this."""
+    def start(self) -> None:
+        """Begin to report."""
+        self._thread.start()
+
+    def close(self, timeout_s: float) -> None:
+        """Report a last time, and end."""
+        self._stopping.set()
+        self._thread.join(timeout_s)
+
+    def report(self) -> None:
+        """Read everything in one pass and hand it over; a request that finds no room is counted by the exporter."""
+        from agent.metric_instruments import MetricInstruments, Report  # noqa: PLC0415 (no start waits for the SDK)
+
+        if self._instruments is None:
+            attributes = _resource_attributes(self._host)
+            self._instruments = MetricInstruments(attributes, self._host.boot_time_s, self._metrics, self._exporter)
+        host = read_all(self._reads, self._metrics)
+        processes = list(self._processes.read())
+        own = self._own()
+        self._instruments.send(Report(host=[*host, *own], processes=processes, time_unix_ns=time.time_ns()))
+
+    def _run(self) -> None:
+        while True:
+            stopping = self._stopping.is_set()
+            try:
+                self.report()
+            except Exception:  # noqa: BLE001 (a report that fails is counted, and must not end those that follow)
+                _LOG.debug("metrics cannot be reported", exc_info=True)
+                self._metrics.add(semconv.AGENT_HOST_READ_ERRORS, reason="report")
+            if stopping:
+                break
+            self._stopping.wait(self._settings.interval_s)
+        if self._instruments is not None:
+            self._instruments.close()
+
+    def _own(self) -> Iterator[Reading]:
+        for metric in semconv.AGENT_METRICS:
+            for labels, value in self._metrics.points(metric.name):
+                yield Reading(metric.name, value, labels)
 
 
-def start_metrics(
-    settings: MetricsSettings, host: HostIdentity, metrics: SelfMetrics, exporter: Exporter
-) -> MeterProvider:
-    """Begin to report the host and the agent, now first; `MeterProvider.shutdown` reports a last time and ends it."""
-    reader = PeriodicExportingMetricReader(
-        QueueMetricExporter(exporter), export_interval_millis=settings.interval_s * _MS_PER_S
-    )
-    provider = MeterProvider(
-        metric_readers=[reader],
-        resource=Resource(_resource_attributes(host), schema_url=semconv.SCHEMA_URL),
-        shutdown_on_exit=False,
-    )
-    meter = provider.get_meter("pyrometer.agent", __version__, schema_url=semconv.SCHEMA_URL)
-    register_metrics(meter, host_reads(HostReader(metrics, devices_max=settings.devices_max)), metrics)
-    provider.force_flush()
-    return provider
+def host_reads(settings: MetricsSettings, metrics: SelfMetrics) -> Mapping[str, Read]:
+    """Return what reads the host, by the name its failures are counted under."""
+    cpu = CpuReader()
+    disk = DiskReader(metrics, devices_max=settings.devices_max)
+    return {
+        "cpu": cpu.read,
+        "processes": cpu.read_processes,
+        "memory": read_memory,
+        "swap": read_swap,
+        "vmstat": read_vmstat,
+        "disks": disk.read,
+        "filesystems": disk.read_filesystems,
+        "interfaces": partial(read_interfaces, metrics, devices_max=settings.devices_max),
+        "connections": read_connections,
+        "pressure": read_pressure,
+        "cgroups": CgroupReader(metrics, cgroups_max=settings.cgroups_max).read,
+    }
 
 
 def _resource_attributes(host: HostIdentity) -> dict[str, str]:
@@ -85,8 +134,5 @@ def _resource_attributes(host: HostIdentity) -> dict[str, str]:
         semconv.OS_NAME: release.get("NAME", "").strip("\"'"),
         semconv.OS_VERSION: release.get("VERSION_ID", "").strip("\"'"),
         semconv.OS_DESCRIPTION: f"{platform.system()} {platform.release()}",
-        semconv.TELEMETRY_SDK_NAME: "opentelemetry",
-        semconv.TELEMETRY_SDK_LANGUAGE: "python",
-        semconv.TELEMETRY_SDK_VERSION: version("opentelemetry-sdk"),
     }
     return {key: value for key, value in attributes.items() if value}

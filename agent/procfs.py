@@ -1,10 +1,8 @@
 """What the agent reads of /proc: small parsers of its files, each bounded, and a process's CPU clock."""
 
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from pyrometer.units import NS_PER_S
 
@@ -14,8 +12,8 @@ TICK_NS = NS_PER_S // TICKS_PER_S
 STAT_BYTES_MAX = 1024
 TEXT_BYTES_MAX = 131_072
 MAPS_BYTES_MAX = 4_194_304
-
-_CONTAINER_ID = re.compile(r"(?:^|[/:-])([0-9a-f]{64})(?:\.scope)?(?:$|/)")
+# Of field 9, the flags: a thread of the kernel, which never runs a program. Source: include/linux/sched.h, PF_KTHREAD.
+_KERNEL_THREAD = 0x0020_0000
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +29,7 @@ class ProcessStat:
         start_ticks: Field 22, clock ticks since boot.
         cpu_ns: User and system time of all threads, those that ended included; in steps of one clock tick.
         image: Differs after an exec: where the program and its stack lie, or its name where that is hidden from us.
+        is_kernel: Whether it is a thread of the kernel.
     """
 
     pid: int
@@ -40,6 +39,7 @@ class ProcessStat:
     start_ticks: int
     cpu_ns: int
     image: tuple[str, str, str]
+    is_kernel: bool = False
 
 
 def parse_stat(line: bytes) -> ProcessStat:
@@ -66,16 +66,22 @@ def parse_stat(line: bytes) -> ProcessStat:
         start_ticks=int(fields[19]),
         cpu_ns=(int(fields[11]) + int(fields[12])) * TICK_NS,
         image=(name, "", "") if hidden else ("", code, stack),
+        is_kernel=bool(int(fields[6]) & _KERNEL_THREAD),
     )
 
 
 def read_stat(pid: int) -> ProcessStat | None:
     """Return the stat of a process, or None where there is none that can be read."""
     try:
-        with Path(f"/proc/{pid}/stat").open("rb", buffering=0) as file:
-            return parse_stat(file.read(STAT_BYTES_MAX))
+        descriptor = os.open(f"/proc/{pid}/stat", os.O_RDONLY | os.O_CLOEXEC)  # a third of the cost of a file object
+    except OSError:
+        return None
+    try:
+        return parse_stat(os.read(descriptor, STAT_BYTES_MAX))
     except (OSError, ValueError):
         return None
+    finally:
+        os.close(descriptor)
 
 
 def list_pids() -> list[int]:
@@ -83,17 +89,34 @@ def list_pids() -> list[int]:
     return sorted(int(name) for name in os.listdir("/proc") if name.isdecimal())  # noqa: PTH208 (a Path each is slow)
 
 
+def list_processes() -> list[tuple[int, int]]:
+    """
+    Return pid and inode of each process of this pid namespace, ascending by pid.
+
+    The kernel gives a process's folder a new inode number when it makes its entry, and drops the entry with the
+    process: as long as the number is the same, so is the process. A number that changed may mean either.
+    Source: fs/proc/base.c, pid_delete_dentry and proc_flush_pid.
+    """
+    with os.scandir("/proc") as entries:
+        return sorted((int(entry.name), entry.inode()) for entry in entries if entry.name.isdecimal())
+
+
 def read_start(path: str, bytes_max: int = TEXT_BYTES_MAX) -> bytes:
     """Return a file's first bytes, or nothing where it cannot be read."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)  # a third of the price of a Path's `open`
+    except OSError:
+        return b""
     chunks: list[bytes] = []
     size = 0
     try:
-        with Path(path).open("rb", buffering=0) as file:
-            while size < bytes_max and (chunk := file.read(min(65_536, bytes_max - size))):
-                chunks.append(chunk)
-                size += len(chunk)
+        while size < bytes_max and (chunk := os.read(descriptor, min(65_536, bytes_max - size))):
+            chunks.append(chunk)
+            size += len(chunk)
     except OSError:
         return b""
+    finally:
+        os.close(descriptor)
     return b"".join(chunks)
 
 
@@ -116,24 +139,24 @@ def read_environment(pid: int, names: tuple[str, ...]) -> dict[str, str]:
 
 def read_executable(pid: int) -> str:
     """Return the path of a process's program, or nothing for a kernel thread or a process we may not look at."""
+    return _read_link(f"/proc/{pid}/exe")
+
+
+def read_folder(pid: int) -> str:
+    """Return the path of a process's working directory, or nothing for a process we may not look at."""
+    return _read_link(f"/proc/{pid}/cwd")
+
+
+def _read_link(path: str) -> str:
     try:
-        path = os.readlink(f"/proc/{pid}/exe")  # noqa: PTH115 (a Path would normalise it)
+        return os.readlink(path).removesuffix(" (deleted)")  # noqa: PTH115 (a Path would normalise it)
     except OSError:
         return ""
-    return path.removesuffix(" (deleted)")
 
 
 def read_cgroup(pid: int) -> str:
     """Return a process's cgroup lines."""
     return read_start(f"/proc/{pid}/cgroup", 16_384).decode("utf-8", "replace")
-
-
-def container_id(cgroup: str) -> str:
-    """Return the id of the container that cgroup lines name, or nothing."""
-    for line in cgroup.splitlines():
-        if match := _CONTAINER_ID.search(line):
-            return match.group(1)
-    return ""
 
 
 def boot_time_s() -> int:

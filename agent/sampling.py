@@ -1,39 +1,37 @@
 """
-The loop that watches: scan, pick the busiest, sample each for a window in a thread, scale to CPU time, hand over.
+The loop that watches: scan, draw whom to sample, sample each for a window in a thread, scale to CPU time, hand over.
 
-A process that is idle, refused or beyond the limit is not sampled, and its CPU time is reported all the same.
+A process that is idle, refused or beyond the budget is not sampled, and its CPU time is reported all the same: at once
+where no window will see it, with the next window that does otherwise. See `agent.accounting`.
 """
 
+import gc
 import logging
 import queue
 import threading
 import time
-from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from agent.accounting import Account, Moment, Seen
-from agent.procfs import TICK_NS, read_thread_clocks
-from agent.reader.engine import Engine, Target, Window
+from agent.accounting import Moment
+from agent.coverage import Coverage
+from agent.governor import Governor
+from agent.host.ledger import HostLedger
+from agent.procfs import read_thread_clocks
+from agent.python_process import PythonProcess
+from agent.reader.engine import Engine, Target
+from agent.refusal import GONE, NOT_PYTHON, refusal_reason, refusal_stack
 from agent.selfmetrics import SelfMetrics
-from agent.session import THREADS_READ_MAX, Done, Session, take_window
+from agent.session import THREADS_READ_MAX, Done, NoRoom, Session, take_window
 from agent.settings import AgentSettings
-from agent.targets import PythonProcess, Scanner, State
+from agent.targets import Scanner
+from agent.usage import read_usage, trim_memory
+from agent.watchlist import Watchlist
 from pyrometer import semconv
-from pyrometer.errors import NotPythonError, PermissionDeniedError, PyrometerError, TargetNotFoundError
+from pyrometer.errors import PyrometerError
 from pyrometer.units import NS_PER_S
-from pyrometer.values import Profile
+from pyrometer.values import NOT_SAMPLED, Profile
 
 _LOG = logging.getLogger(__name__)
-# CPU time from before a window that is older than this is reported on its own, so that no sample stands for it.
-_CARRY_NS_MAX = NS_PER_S * 3 // 2
-_LEFT_MAX = 4096
-# The first that fits names the failure in the metrics.
-_REASONS: tuple[tuple[type[PyrometerError], str], ...] = (
-    (NotPythonError, "not_python"),
-    (TargetNotFoundError, "gone"),
-    (PermissionDeniedError, "permission"),
-    (PyrometerError, "engine"),
-)
 
 
 class SamplingLoop:
@@ -46,6 +44,10 @@ class SamplingLoop:
         engine: Engine,
         deliver: Callable[[Sequence[Profile]], None],
         metrics: SelfMetrics,
+        *,
+        governor: Governor,
+        ledger: HostLedger | None = None,
+        left: Mapping[Target, int] | None = None,
     ) -> None:
         """
         Prepare.
@@ -56,27 +58,50 @@ class SamplingLoop:
             engine: Reads them.
             deliver: Takes finished profiles.
             metrics: Where it counts.
+            governor: Says how many may be sampled, and whom.
+            ledger: Bills what no watched process used; None where nobody wants it.
+            left: CPU time in nanoseconds that another loop, which has ended, has reported of each process.
         """
         self._settings = settings
-        self._scanner = scanner
         self._engine = engine
         self._deliver = deliver
         self._metrics = metrics
-        self._sessions: dict[Target, Session] = {}
+        self._governor = governor
+        self._ledger = ledger
+        self._coverage = Coverage(metrics)
+        self._passed_over = 0
+        # Who used enough of a core to be sampled, with the share, as of the last scan; and who is being sampled.
+        self._busy: list[tuple[float, Session]] = []
+        self._in_flight: set[Session] = set()
+        self._programs = threading.BoundedSemaphore(settings.sampling.concurrent_max)
+        self._watchlist = Watchlist(
+            scanner, metrics, carry_s_max=settings.sampling.carry_s_max, ledger=ledger, left=left
+        )
         self._done: queue.SimpleQueue[Done | None] = queue.SimpleQueue()
         self._running: set[threading.Thread] = set()
-        # What processes that are no longer watched had used: a rule may let them in again after an exec.
-        self._left: OrderedDict[Target, int] = OrderedDict()
         self._stopping = False
-        self._born_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
-        self._scanned_at_ns = 0
+        self._observed_at_ns = 0
         self._told: set[str] = set()
-        self.scanned = threading.Event()
+
+    @property
+    def scanned(self) -> threading.Event:
+        """Set once the processes have been looked at."""
+        return self._watchlist.scanned
 
     @property
     def last_scan_age_s(self) -> float:
         """Seconds since the loop last looked at the processes."""
-        return (time.monotonic_ns() - self._scanned_at_ns) / NS_PER_S
+        return self._watchlist.age_s
+
+    @property
+    def processes(self) -> tuple[PythonProcess, ...]:
+        """The watched processes as of the last scan; from any thread."""
+        return self._watchlist.processes
+
+    @property
+    def left(self) -> Mapping[Target, int]:
+        """CPU time in nanoseconds reported of each process that is not watched any more; all of them after `run`."""
+        return self._watchlist.left
 
     def stop(self) -> None:
         """End `run` soon."""
@@ -95,13 +120,17 @@ class SamplingLoop:
     def step(self) -> None:
         """Scan if it is time, report what is due, and start windows."""
         now = _now()
-        if now.monotonic_ns - self._scanned_at_ns >= self._settings.targets.scan_interval_s * NS_PER_S:
+        interval_ns = int(self._settings.targets.scan_interval_s * NS_PER_S)
+        if now.monotonic_ns - self._observed_at_ns >= interval_ns:
+            self._observe(now)
+        if now.monotonic_ns - self._watchlist.scanned_at_ns >= interval_ns * self._governor.scan_factor:
             self._scan(now)
-        self._report_unsampled(now)
+            self._bill_host(now)
+            self._look_at_sessions(now)
         self._start_windows(now)
 
     def _await_next(self) -> None:
-        due_ns = self._scanned_at_ns + int(self._settings.targets.scan_interval_s * NS_PER_S)
+        due_ns = self._observed_at_ns + int(self._settings.targets.scan_interval_s * NS_PER_S)
         timeout_s = max(0.0, (due_ns - time.monotonic_ns()) / NS_PER_S)
         try:
             done = self._done.get(timeout=timeout_s)
@@ -113,127 +142,142 @@ class SamplingLoop:
         self._deliver_all([profile for item in finished if item for profile in self._finish(item)])
 
     def _scan(self, now: Moment) -> None:
-        scan = self._scanner.scan()
-        self._scanned_at_ns = now.monotonic_ns
-        for session in list(self._sessions.values()):
-            if scan.processes.get(session.process.target) is not session.process:  # gone, or another program by exec
-                self._deliver_all(self._end(session, now))
-        for target, process in scan.processes.items():
-            if target not in self._sessions:
-                self._sessions[target] = self._open_session(process, now)
-        for state in State:
-            if state is not State.OTHER:
-                self._metrics.set(semconv.AGENT_TARGETS, scan.states[state], state=state)
-        self._metrics.set(semconv.AGENT_PROCESSES_IGNORED, scan.ignored)
-        self.scanned.set()
+        ended = self._watchlist.scan(now)
+        # A window that is being taken reports itself when it ends.
+        self._deliver_all(
+            [profile for session in ended if not session.in_flight for profile in self._close(session, now)]
+        )
 
-    def _open_session(self, process: PythonProcess, now: Moment) -> Session:
-        """Account a process from where we left it, or from its start if we were there, else from now."""
-        left_cpu_ns = self._left.pop(process.target, None)
-        if left_cpu_ns is not None:
-            return Session(process, Account(process, start=now, start_cpu_ns=left_cpu_ns), None)
-        born_ns = process.target.start_ticks * TICK_NS
-        if born_ns < self._born_ns:
-            clocks = read_thread_clocks(process.target.pid, THREADS_READ_MAX)
-            return Session(process, Account(process, start=now, start_cpu_ns=process.stat.cpu_ns), clocks)
-        age_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME) - born_ns
-        present = _now()
-        start = Moment(present.monotonic_ns - age_ns, present.unix_ns - age_ns)
-        return Session(process, Account(process, start=start, start_cpu_ns=0), {})
+    def _observe(self, now: Moment) -> None:
+        """Let the governor see what the agent uses, and let go of memory where it is short."""
+        self._observed_at_ns = now.monotonic_ns
+        in_flight = len(self._in_flight)
+        self._governor.observe(now.monotonic_ns, read_usage(), in_flight=in_flight, waiting=self._passed_over)
+        self._coverage.tell(now.monotonic_ns)
+        if self._governor.should_shed(now.monotonic_ns):
+            for session in self._watchlist:
+                if not session.in_flight:
+                    session.release()
+            gc.collect()
+            trim_memory()
 
-    def _end(self, session: Session, now: Moment) -> list[Profile]:
-        """Forget a session; a window that is being taken reports itself when it ends, and not here."""
-        self._sessions.pop(session.process.target, None)
-        self._left[session.process.target] = session.process.stat.cpu_ns
-        while len(self._left) > _LEFT_MAX:
-            self._left.popitem(last=False)
-        session.close()
-        return [] if session.in_flight else self._settle(session, now, None)
+    def _bill_host(self, now: Moment, *, is_last: bool = False) -> None:
+        if self._ledger is None or not (is_last or self._ledger.is_due(now)):
+            return
+        if profile := self._ledger.settle(now, self._watchlist.take_used_ns(), self._watchlist.pids):
+            self._deliver([profile])
 
-    def _report_unsampled(self, now: Moment) -> None:
-        window_ns = int(self._settings.sampling.window_s * NS_PER_S)
-        due = [
-            session
-            for session in self._sessions.values()
-            if not session.in_flight and session.account.open_ns(now) >= window_ns
-        ]
-        self._deliver_all([profile for session in due for profile in self._settle(session, now, None)])
+    def _look_at_sessions(self, now: Moment) -> None:
+        """Find who is busy, and close windows that are open for long: at once where no sample is to come, else late."""
+        sampling = self._settings.sampling
+        profiles: list[Profile] = []
+        self._busy = []
+        for session in self._watchlist:
+            share = session.account.busy_share(now)
+            is_busy = share >= sampling.busy_share_min
+            if is_busy:
+                self._busy.append((share, session))
+            if session.in_flight:
+                continue
+            soon = session.refusal is not None or not (is_busy or session.is_reported)
+            wait_s = sampling.window_s if soon else sampling.carry_s_max
+            if session.account.open_ns(now) >= wait_s * NS_PER_S:
+                profiles += self._close(session, now)
+        self._deliver_all(profiles)
 
     def _start_windows(self, now: Moment) -> None:
-        sampling = self._settings.sampling
-        free = sampling.concurrent_max - sum(session.in_flight for session in self._sessions.values())
         ready = [
             (share, session)
-            for session in self._sessions.values()
-            if not session.in_flight
-            and now.monotonic_ns >= session.retry_at_ns
-            and (share := session.account.busy_share(now)) >= sampling.busy_share_min
+            for share, session in self._busy
+            if not session.in_flight and not session.process.is_stopped and now.monotonic_ns >= session.retry_at_ns
         ]
-        ready.sort(key=lambda pair: pair[0], reverse=True)
-        self._metrics.set(semconv.AGENT_TARGETS, max(0, len(ready) - max(0, free)), state="waiting")
-        for _, session in ready[: max(0, free)]:
-            self._start_window(session, now)
-        sampled = sum(session.in_flight for session in self._sessions.values())
-        self._metrics.set(semconv.AGENT_TARGETS, sampled, state="sampled")
+        waiting = {"cpu": 0, "memory": 0, "programs": 0}
+        if self._governor.memory_is_short:
+            ready = self._hold_back(ready, waiting, "memory", lambda session: session.is_attached)
+        programs = self._settings.sampling.concurrent_max - sum(each.starts_programs for each in self._in_flight)
+        if programs <= 0:
+            ready = self._hold_back(ready, waiting, "programs", lambda session: not session.starts_programs)
+        drawn = self._governor.draw(ready, self._governor.free(now.monotonic_ns, len(self._in_flight)))
+        self._passed_over = waiting["cpu"] = len(ready) - len(drawn)
+        for session in drawn:
+            if session.starts_programs and (programs := programs - 1) < 0:
+                waiting["programs"] += 1
+            else:
+                self._start_window(session, now)
+        for reason, count in waiting.items():
+            self._metrics.set(semconv.AGENT_BUDGET_PASSED_OVER, count, reason=reason)
+        self._metrics.set(semconv.AGENT_TARGETS, sum(waiting.values()), state="waiting")
+        self._metrics.set(semconv.AGENT_TARGETS, len(self._in_flight), state="sampled")
+
+    @staticmethod
+    def _hold_back(
+        ready: list[tuple[float, Session]], waiting: dict[str, int], reason: str, may: Callable[[Session], bool]
+    ) -> list[tuple[float, Session]]:
+        """Return those that may be sampled all the same, and count the others."""
+        kept = [(share, session) for share, session in ready if may(session)]
+        waiting[reason] += len(ready) - len(kept)
+        return kept
 
     def _start_window(self, session: Session, now: Moment) -> None:
-        if session.account.open_ns(now) > _CARRY_NS_MAX:
-            self._deliver_all(self._settle(session, now, None))
         session.in_flight = True
+        self._in_flight.add(session)
+        session.account.begin(now)
         pid = session.process.target.pid
-        thread = threading.Thread(target=self._window_thread, args=(session,), name=f"window-{pid}", daemon=True)
+        arguments = (session, self._governor.window_s)
+        thread = threading.Thread(target=self._window_thread, args=arguments, name=f"window-{pid}", daemon=True)
         self._running.add(thread)
         thread.start()
 
-    def _window_thread(self, session: Session) -> None:
-        done = take_window(session, self._engine)
+    def _window_thread(self, session: Session, window_s: float) -> None:
+        done = take_window(session, self._engine, self._programs, window_s)
         self._running.discard(threading.current_thread())
         self._done.put(done)
 
     def _finish(self, done: Done) -> list[Profile]:
         session, now = done.session, _now()
         session.in_flight = False
+        self._in_flight.discard(session)
         session.process.refresh()
+        self._governor.window_ended(now.monotonic_ns)
+        profiles: list[Profile] = []
         if isinstance(done.outcome, PyrometerError):
             self._fail(session, done.outcome, now)
-            return self._settle(session, now, None)
-        session.failures = 0
-        if done.window:
-            self._count_window(done.window)
-            if done.window.ended:
-                session.release()
-        return self._settle(session, now, done.outcome)
-
-    def _count_window(self, window: Window) -> None:
-        self._metrics.add(semconv.AGENT_WINDOWS)
-        self._metrics.add(semconv.AGENT_SAMPLES, sum(sample.count for sample in window.samples))
-        self._metrics.add(semconv.AGENT_SAMPLES_LATE, window.late)
-        self._metrics.add(semconv.AGENT_SAMPLES_LOST, window.lost)
-        if window.errors:
-            self._metrics.add(semconv.AGENT_SAMPLE_ERRORS, window.errors, reason="read")
+            profiles += self._close(session, now)
+        elif not isinstance(done.outcome, NoRoom):
+            session.failures, session.refusal = 0, None
+            if done.window:
+                self._coverage.add_window(now.monotonic_ns, done.window)
+                if done.window.ended:
+                    session.release()
+            profiles += self._note(session, now, session.account.settle(now, done.outcome))
+        if session not in self._watchlist:
+            profiles += self._close(session, now)
+        return profiles
 
     def _fail(self, session: Session, error: PyrometerError, now: Moment) -> None:
         """Count a failure, and leave the process alone for a while, longer each time."""
-        session.release()
-        reason = next(name for kind, name in _REASONS if isinstance(error, kind))
+        reason = refusal_reason(error)
         self._metrics.add(semconv.AGENT_SAMPLE_ERRORS, reason=reason)
         sampling = self._settings.sampling
         backoff_s = min(sampling.backoff_max_s, sampling.backoff_s * 2.0 ** min(session.failures, 16))
-        if reason == "not_python":
+        if reason == NOT_PYTHON:
             backoff_s = sampling.backoff_max_s
-        session.failures += 1
-        session.retry_at_ns = now.monotonic_ns + int(backoff_s * NS_PER_S)
-        if reason != "gone" and reason not in self._told:
+        session.refuse(refusal_stack(error), now.monotonic_ns + int(backoff_s * NS_PER_S))
+        if reason != GONE and reason not in self._told:
             self._told.add(reason)
             _LOG.warning("%s; it is tried again later, and more of this kind is counted, not logged", error)
 
-    def _settle(self, session: Session, now: Moment, seen: Seen | None) -> list[Profile]:
-        profile = session.account.settle(now, seen)
-        session.thread_clocks = seen.clocks_after if seen else None
+    def _close(self, session: Session, now: Moment) -> list[Profile]:
+        """Report all that a process used until now and that no sample stands for."""
+        stack = session.refusal or (NOT_SAMPLED,)
+        clocks = None if session.refusal else read_thread_clocks(session.process.target.pid, THREADS_READ_MAX)
+        return self._note(session, now, session.account.close(now, stack, clocks))
+
+    def _note(self, session: Session, now: Moment, profile: Profile | None) -> list[Profile]:
         if profile is None:
             return []
-        unseen_ns = sum(sample.value for sample in profile.samples if sample.count == 0)
-        self._metrics.add(semconv.AGENT_CPU_NOT_SAMPLED, unseen_ns / NS_PER_S)
+        session.is_reported = True
+        self._coverage.add_profile(now.monotonic_ns, profile)
         return [profile]
 
     def _deliver_all(self, profiles: list[Profile]) -> None:
@@ -242,7 +286,7 @@ class SamplingLoop:
 
     def _wind_down(self) -> None:
         """End every window early, wait for their threads a moment, and report what every process used until now."""
-        sessions = list(self._sessions.values())
+        sessions = list(self._watchlist)
         for session in sessions:
             session.close()
         deadline = time.monotonic() + self._settings.sampling.stop_s
@@ -255,10 +299,12 @@ class SamplingLoop:
         now = _now()
         for session in sessions:
             session.process.refresh()
-            if session.account.cpu_ns():
-                profiles += self._settle(session, now, None)
+            if session.account.unreported_ns():
+                profiles += self._close(session, now)
+            self._watchlist.leave(session)
         self._deliver_all(profiles)
-        self._scanner.close()
+        self._bill_host(now, is_last=True)
+        self._watchlist.close()
 
 
 def _now() -> Moment:

@@ -2,6 +2,7 @@
 
 import os
 import threading
+import time
 from collections.abc import Iterable, Iterator, Mapping
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
@@ -12,13 +13,14 @@ from pyrometer import __version__, semconv
 
 Labels = tuple[tuple[str, str], ...]
 
-_UNIT_SUFFIXES = {"s": "_seconds", "By": "_bytes"}
+_UNIT_SUFFIXES = {"s": "_seconds", "By": "_bytes", "Hz": "_hertz"}
 
 
 class SelfMetrics(Collector):
-    """The agent's own counters and gauges, by semantic-convention name. Thread-safe."""
+    """The agent's own counters and gauges, by semantic-convention name; 0 at *start_unix_ns*. Thread-safe."""
 
     def __init__(self) -> None:
+        self.start_unix_ns = time.time_ns()
         self._lock = threading.Lock()
         self._values: dict[str, dict[Labels, float]] = {metric.name: {} for metric in semconv.AGENT_METRICS}
 

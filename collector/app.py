@@ -5,6 +5,7 @@ import ctypes
 import fcntl
 import logging
 import os
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -136,6 +137,7 @@ def _start_logs(
                 *(signal, log.recovered, log.cut_bytes),
             )
         metrics.watch_log(signal, log.waiting_bytes, log.waiting_segments)
+        metrics.watch_senders(signal, log.known_senders)
         flusher = Flusher(
             log,
             writer,
@@ -161,6 +163,13 @@ def _drain(logs: dict[str, WriteAheadLog], flushers: list[Flusher]) -> None:
     if not all(emptied):
         waiting = sum(log.waiting_bytes() for log in logs.values())
         _log.info("%d bytes stay in the log and are inserted at the next start", waiting)
+    if any(flusher.is_alive() for flusher in flushers):
+        # An insert goes on, and the embedded engine crashes when it is taken down under one. What a kill may do at any
+        # moment is safe to do here.
+        if error := sys.exception():
+            _log.error("the collector failed", exc_info=error)
+        logging.shutdown()
+        os._exit(1 if error else 0)
 
 
 def _checks(store: Store, logs: dict[str, WriteAheadLog], flushers: list[Flusher]) -> tuple[Check, ...]:

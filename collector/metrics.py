@@ -21,6 +21,7 @@ class CollectorMetrics:
         self.received = self._counter("received", "Requests stored in the log.", "signal", "transport")
         self.received_rows = self._counter("received_rows", "Spans, metrics and profiles in them.", "signal")
         self.received_bytes = self._counter("received_bytes", "Bytes of them, as received.", "signal")
+        self.repeated = self._counter("repeated", "Requests acknowledged again that were stored before.", "signal")
         self.rejected = self._counter("rejected", "Requests that were refused.", "reason")
         self.insert_rows = self._counter("insert_rows", "Rows inserted by the collector itself.", "table")
         self.insert_requests = self._counter("insert_requests", "Requests that are in the database.", "signal")
@@ -37,6 +38,7 @@ class CollectorMetrics:
         )
         self._wal_bytes = self._gauge("wal_bytes", "Bytes in the log that are not yet in the database.", "signal")
         self._queue_length = self._gauge("queue_length", "Sealed segments that wait for the database.", "signal")
+        self._senders = self._gauge("senders", "Senders of which it is known what they have had stored.", "signal")
         self._gauge("build_info", "Which build this is; always 1.", "version", "python").labels(
             __version__, platform.python_version()
         ).set(1)
@@ -45,6 +47,10 @@ class CollectorMetrics:
         """Publish how much of a signal's log waits for the database."""
         self._wal_bytes.labels(signal).set_function(waiting_bytes)
         self._queue_length.labels(signal).set_function(waiting_segments)
+
+    def watch_senders(self, signal: str, known: Callable[[], float]) -> None:
+        """Publish of how many senders a signal's log knows what they have had stored."""
+        self._senders.labels(signal).set_function(known)
 
     def watch_in_flight(self, in_flight_bytes: Callable[[], float]) -> None:
         """Publish how many bytes of requests are held in memory."""

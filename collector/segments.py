@@ -1,9 +1,10 @@
 """
 One segment of the write-ahead log: a file of records, each a received request, in the order they were acknowledged.
 
-A record is a header and the payload. The header is little-endian: length of the payload (u32), CRC-32 of what follows
-it (u32), length after decompression (u32), encoding (u8). A length of 0 is never written, so that zeros which a file
-system leaves at a torn end are not taken for records.
+A record is a header, the origin if the request named one, and the payload. The header is little-endian: length of the
+payload (u32), CRC-32 of what follows it (u32), length after decompression (u32), encoding (u8), whose highest bit says
+that an origin follows: the sender's id (16 bytes) and the request's number (u64). A length of 0 is never written, so
+that zeros which a file system leaves at a torn end are not taken for records.
 """
 
 import contextlib
@@ -20,6 +21,8 @@ from typing import Final
 
 _HEADER: Final = struct.Struct("<IIIB")
 _CHECKED: Final = struct.Struct("<IB")
+_ORIGIN: Final = struct.Struct("<16sQ")
+_HAS_ORIGIN: Final = 0x80
 OPEN_SUFFIX: Final = ".open"
 SEALED_SUFFIX: Final = ".sealed"
 
@@ -33,23 +36,39 @@ class Encoding(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """
+    Which request of which sender.
+
+    Attributes:
+        sender: 16 bytes, unique for ever.
+        sequence: Ascending in the order the sender sends, from 1.
+    """
+
+    sender: bytes
+    sequence: int
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
-    """One request: its bytes as received, and how long they are decompressed."""
+    """One request: its bytes as received, how long they are decompressed, and where it comes from, if it says so."""
 
     payload: bytes
     raw_length: int
     encoding: Encoding = Encoding.IDENTITY
+    origin: Origin | None = None
 
     @property
     def stored_length(self) -> int:
         """Return how many bytes it takes in a segment."""
-        return _HEADER.size + len(self.payload)
+        return _HEADER.size + (_ORIGIN.size if self.origin else 0) + len(self.payload)
 
     def to_bytes(self) -> bytes:
         """Return it as it stands in a segment."""
-        checked = _CHECKED.pack(self.raw_length, self.encoding)
-        checksum = zlib.crc32(self.payload, zlib.crc32(checked))
-        return _HEADER.pack(len(self.payload), checksum, self.raw_length, self.encoding) + self.payload
+        origin = _ORIGIN.pack(self.origin.sender, self.origin.sequence) if self.origin else b""
+        kind = self.encoding | (_HAS_ORIGIN if origin else 0)
+        checksum = _checksum(self.raw_length, kind, origin, self.payload)
+        return _HEADER.pack(len(self.payload), checksum, self.raw_length, kind) + origin + self.payload
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +103,17 @@ def read_records(data: bytes) -> Iterator[tuple[Record, int]]:
     """Yield records and the position after each, up to the first that is cut or damaged."""
     position = 0
     while position + _HEADER.size <= len(data):
-        length, checksum, raw_length, encoding = _HEADER.unpack_from(data, position)
-        start, end = position + _HEADER.size, position + _HEADER.size + length
+        length, checksum, raw_length, kind = _HEADER.unpack_from(data, position)
+        origin_at = position + _HEADER.size
+        start = origin_at + (_ORIGIN.size if kind & _HAS_ORIGIN else 0)
+        end = start + length
+        encoding = kind & ~_HAS_ORIGIN
         if length == 0 or end > len(data) or encoding > max(Encoding):
             return
-        payload = data[start:end]
-        if zlib.crc32(payload, zlib.crc32(_CHECKED.pack(raw_length, encoding))) != checksum:
+        origin, payload = data[origin_at:start], data[start:end]
+        if _checksum(raw_length, kind, origin, payload) != checksum:
             return
-        yield Record(payload, raw_length, Encoding(encoding)), end
+        yield Record(payload, raw_length, Encoding(encoding), Origin(*_ORIGIN.unpack(origin)) if origin else None), end
         position = end
 
 
@@ -111,17 +133,35 @@ def seal(path: Path, length: int) -> Segment:
     return Segment(sealed, length)
 
 
-def recover(folder: Path) -> tuple[list[Segment], int]:
+@dataclass(frozen=True, slots=True)
+class Recovered:
     """
-    Return the segments that an earlier run left, sealed and in order, and how many bytes of torn ends were cut.
+    What an earlier run left.
 
-    What is cut was never acknowledged: an acknowledged record was on the disk whole.
+    Attributes:
+        segments: Sealed, and in order.
+        cut_bytes: Of torn ends: never acknowledged, as an acknowledged record was on the disk whole.
+        origins: The last of each sender in the segments, the one met longest ago first.
     """
+
+    segments: list[Segment]
+    cut_bytes: int
+    origins: list[Origin]
+
+
+def recover(folder: Path) -> Recovered:
+    """Seal the segments that an earlier run left, without their torn ends, and return them."""
     segments: list[Segment] = []
     cut_bytes = 0
+    last: dict[bytes, Origin] = {}
     for path in sorted(folder.glob(f"*{SEALED_SUFFIX}")) + sorted(folder.glob(f"*{OPEN_SUFFIX}")):
         data = path.read_bytes()
-        good = max((end for _, end in read_records(data)), default=0)
+        good = 0
+        for record, end in read_records(data):
+            good = end
+            if record.origin and record.origin.sequence >= last.get(record.origin.sender, record.origin).sequence:
+                last.pop(record.origin.sender, None)
+                last[record.origin.sender] = record.origin
         cut_bytes += len(data) - good
         if good == 0:
             path.unlink()
@@ -132,7 +172,11 @@ def recover(folder: Path) -> tuple[list[Segment], int]:
             with path.open("rb") as file:
                 os.fsync(file.fileno())
             segments.append(seal(path, good))
-    return sorted(segments, key=lambda segment: segment.path.name), cut_bytes
+    return Recovered(sorted(segments, key=lambda segment: segment.path.name), cut_bytes, list(last.values()))
+
+
+def _checksum(raw_length: int, kind: int, origin: bytes, payload: bytes) -> int:
+    return zlib.crc32(payload, zlib.crc32(origin, zlib.crc32(_CHECKED.pack(raw_length, kind))))
 
 
 def sync_folder(folder: Path) -> None:

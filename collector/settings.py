@@ -13,6 +13,7 @@ from collector.store.protocol import QueryLimits
 from collector.wal import LogLimits
 from pyrometer.addresses import parse_listen_address
 from pyrometer.errors import ConfigError
+from pyrometer.state import home_state_directory, state_directory
 
 _MIB = 1024**2
 
@@ -99,6 +100,7 @@ class LogSettings(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True)
     segment_bytes_max: Bytes = 16 * _MIB
     segment_rows_max: Count = 50_000
     segment_age_max_s: Seconds = 5.0
+    senders_max: Annotated[int, Meta(ge=1, le=10_000_000)] = 100_000
     attempts_max: Annotated[int, Meta(ge=1, le=100)] = 3
     rejected_files_max: Annotated[int, Meta(ge=0, le=100_000)] = 100
 
@@ -109,6 +111,7 @@ class LogSettings(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True)
             segment_bytes_max=self.segment_bytes_max,
             segment_rows_max=self.segment_rows_max,
             segment_age_max_s=self.segment_age_max_s,
+            senders_max=self.senders_max,
         )
 
 
@@ -129,7 +132,4 @@ def data_directory(settings: CollectorSettings, environment: Mapping[str, str] |
     variables = os.environ if environment is None else environment
     if settings.data_dir:
         return Path(settings.data_dir).expanduser().absolute()
-    if state := variables.get("STATE_DIRECTORY"):
-        return Path(state.split(":")[0])
-    state_home = variables.get("XDG_STATE_HOME") or str(Path(variables.get("HOME", "~")).expanduser() / ".local/state")
-    return Path(state_home) / "pyrometer"
+    return state_directory(variables) or home_state_directory(variables)

@@ -6,6 +6,7 @@ batch gathers. A segment is sealed by size, rows or age and then handed to the f
 """
 
 import contextlib
+import logging
 import os
 import threading
 import time
@@ -15,8 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from collector.segments import Record, Segment, new_segment_path, recover, seal, sync_folder
+from collector.segments import Origin, Record, Segment, new_segment_path, recover, seal, sync_folder
+from collector.senders import Senders, write_senders
 from pyrometer.errors import PyrometerError
+
+_log = logging.getLogger("pyrometer.collector")
 
 # How long a sender should wait before it tries a log again that is full or cannot be written.
 RETRY_AFTER_S: Final = 5
@@ -34,13 +38,14 @@ class LogLimits:
     segment_bytes_max: int = 16 * 1024**2
     segment_rows_max: int = 50_000
     segment_age_max_s: float = 5.0
+    senders_max: int = 100_000
 
 
 @dataclass(slots=True)
 class _Pending:
     record: Record
     rows: int
-    done: "Future[None]"
+    done: "Future[bool]"
 
 
 class WriteAheadLog:
@@ -56,10 +61,17 @@ class WriteAheadLog:
         self._folder = folder
         self._limits = limits
         folder.mkdir(parents=True, exist_ok=True)
-        segments, self.cut_bytes = recover(folder)
-        self.recovered = len(segments)
-        self._sealed = deque(segments)
-        self._bytes = sum(segment.length for segment in segments)  # sealed, open and pending
+        recovered = recover(folder)
+        self.cut_bytes = recovered.cut_bytes
+        self.recovered = len(recovered.segments)
+        self._sealed = deque(recovered.segments)
+        self._bytes = sum(segment.length for segment in recovered.segments)  # sealed, open and pending
+        self._senders_path = folder / "senders"
+        self._senders = Senders(self._senders_path, limits.senders_max)
+        for origin in recovered.origins:
+            self._senders.note(origin)
+        # Sender -> its request that is being written; there is one at most, and a repetition of it.
+        self._writing: dict[bytes, _Pending] = {}
         self._pending: list[_Pending] = []
         self._changed = threading.Condition()
         self._closing = False
@@ -68,9 +80,9 @@ class WriteAheadLog:
         self._committer = threading.Thread(target=self._run, name=f"log-{folder.name}", daemon=True)
         self._committer.start()
 
-    def append(self, record: Record, rows: int) -> "Future[None]":
+    def append(self, record: Record, rows: int) -> "Future[bool]":
         """
-        Return a future that is done when the record is on the disk.
+        Return a future that is done when the record is on the disk: true, or false where it was there before.
 
         Args:
             record: Must not be empty.
@@ -81,8 +93,10 @@ class WriteAheadLog:
         """
         if not record.payload:
             raise ValueError("an empty record cannot be logged")
-        pending = _Pending(record, rows, Future())
+        pending = _Pending(record, rows, _new_future())
         with self._changed:
+            if record.origin and (known := self._repeated(record.origin)) is not None:
+                return known
             if self._closing:
                 raise LogUnavailableError("the collector is stopping")
             if self._bytes + record.stored_length > self._limits.bytes_max:
@@ -91,6 +105,8 @@ class WriteAheadLog:
                 )
             self._bytes += record.stored_length
             self._pending.append(pending)
+            if record.origin:
+                self._writing[record.origin.sender] = pending
             self._changed.notify_all()
         return pending.done
 
@@ -101,11 +117,20 @@ class WriteAheadLog:
             return self._sealed[0] if self._sealed else None
 
     def remove(self, segment: Segment) -> None:
-        """Delete a segment that is stored."""
+        """Delete a segment that is stored, once what it says about senders is kept elsewhere."""
+        saved = self._save_senders()
         segment.delete()
+        if not saved:
+            # A full disk gets room only from segments deleted. A kill between the two could store a request twice.
+            self._save_senders()
         with self._changed:
             self._sealed.remove(segment)
             self._bytes -= segment.length
+
+    def known_senders(self) -> int:
+        """Return of how many senders it is known what they have had stored."""
+        with self._changed:
+            return len(self._senders)
 
     def waiting_bytes(self) -> int:
         """Return how many bytes are not yet in the database."""
@@ -132,6 +157,33 @@ class WriteAheadLog:
             self._changed.notify_all()
         self._committer.join()
 
+    def _repeated(self, origin: Origin) -> "Future[bool] | None":
+        """Return the answer to a request that is stored or being written; None for a new one."""
+        answer = _new_future()
+        if self._senders.has(origin):
+            answer.set_result(False)
+            return answer
+        writing = self._writing.get(origin.sender)
+        if writing is None or writing.record.origin is None or origin.sequence > writing.record.origin.sequence:
+            return None
+        writing.done.add_done_callback(lambda done: _repeat(done, answer))
+        return answer
+
+    def _save_senders(self) -> bool:
+        """Keep what is known of senders in their file; false where the disk refuses."""
+        with self._changed:
+            content = self._senders.take_changes()
+        if content is None:
+            return True
+        try:
+            write_senders(self._senders_path, content)
+        except OSError as error:
+            _log.warning("%s cannot be written: %s", self._senders_path, error.strerror)
+            with self._changed:
+                self._senders.give_back_changes()
+            return False
+        return True
+
     def _run(self) -> None:
         while True:
             with self._changed:
@@ -155,13 +207,25 @@ class WriteAheadLog:
             # What was written of the batch is cut off or never read: the segment ends at its committed length.
             with self._changed:
                 self._bytes -= sum(pending.record.stored_length for pending in batch)
+                self._end_writing(batch)
             self._seal_open()
             reason = LogUnavailableError(f"cannot write the log {self._folder}: {error.strerror}")
             for pending in batch:
                 pending.done.set_exception(reason)
             return
+        with self._changed:
+            for pending in batch:
+                if pending.record.origin:
+                    self._senders.note(pending.record.origin)
+            self._end_writing(batch)
         for pending in batch:
-            pending.done.set_result(None)
+            pending.done.set_result(True)
+
+    def _end_writing(self, batch: list[_Pending]) -> None:
+        for pending in batch:
+            origin = pending.record.origin
+            if origin and self._writing.get(origin.sender) is pending:
+                del self._writing[origin.sender]
 
     def _seal_open(self) -> None:
         segment = self._open.seal()
@@ -226,3 +290,19 @@ class _OpenSegment:
                 path.unlink()
             return None
         return seal(path, self._length)
+
+
+def _new_future() -> "Future[bool]":
+    """Return a future that cannot be cancelled: a request that is being written will be, whoever still waits for it."""
+    future: Future[bool] = Future()
+    future.set_running_or_notify_cancel()
+    return future
+
+
+def _repeat(done: "Future[bool]", answer: "Future[bool]") -> None:
+    """Give the outcome of a request to its repetition."""
+    error = done.exception()
+    if error is not None:
+        answer.set_exception(error)
+    else:
+        answer.set_result(False)

@@ -37,7 +37,9 @@ def services_columns(
 ) -> Columns:
     """Return the columns of the table of services."""
     return {
-        "service": TextColumn("Service", width=150),
+        "service": TextColumn(
+            "Service", width=150, help='"host" is what machines spent outside watched processes: other programs, kernel'
+        ),
         "open": ButtonColumn(
             "", type="secondary", width=105, key="service_clicked", on_click=on_click, args=args,
             help="Open the flame graph of this service",
@@ -85,7 +87,11 @@ def hosts_columns(currency: str, cost_max: float) -> Columns:
         "load": NumberColumn("Load 1 min", format="%.2f", help="Processes running or waiting to, last minute"),
         "cpus": NumberColumn("CPUs", format="%d", help="Logical CPUs"),
         "memory_size": TextColumn("Memory size", alignment="right"),
-        "profiled": NumberColumn("Profiled cores", format="%.2f", help="CPU of profiled services, in cores"),
+        "profiled": NumberColumn(
+            "Profiled cores",
+            format="%.2f",
+            help="CPU that profiles account for, in cores: watched services and the rest",
+        ),
         "cost": _cost(f"{currency} / month", cost_max, "The whole host: its CPUs and memory, busy or not"),
         "services": ListColumn("Services"),
         "system": TextColumn("System"),

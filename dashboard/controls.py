@@ -10,6 +10,7 @@ from streamlit.errors import StreamlitAPIException
 from dashboard.links import DEFAULT_RANGE, RANGES
 from dashboard.views.text import label, labels, newest_first
 from pyrometer.api import ServicesAnswer
+from pyrometer.semconv import HOST_SERVICE
 
 # What a choice of service makes meaningless: releases of another service.
 _RELEASE_KEYS: Final = ("version", "compare", "baseline", "candidate")
@@ -62,9 +63,11 @@ def pick_service(answer: ServicesAnswer, *, width: Width = "stretch") -> str:
     """
     Return the chosen service; the most expensive that serves requests unless another is asked for. There must be one.
 
+    What a host spent outside services comes last: it is seldom what somebody looks for first.
+
     A service that has gone quiet stays the choice of its own link, so that the page says whose data is missing.
     """
-    serving_first = sorted(answer.services, key=lambda row: row.requests == 0)
+    serving_first = sorted(answer.services, key=lambda row: (row.service == HOST_SERVICE, row.requests == 0))
     by_label = labels(row.service for row in serving_first)
     linked = st.session_state.get("service") or st.query_params.get("service")
     if linked is not None and label(linked) == linked:

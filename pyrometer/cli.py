@@ -15,6 +15,7 @@ COMMANDS: Final[dict[str, tuple[str, str, str]]] = {
     "record": ("agent.commands.record", "agent", "Record a profile of one process to a file."),
     "top": ("agent.commands.top", "agent", "Show which functions use the time of one process, live."),
     "dump": ("agent.commands.dump", "agent", "Print the current stack of each thread of one process."),
+    "doctor": ("agent.commands.doctor", "agent", "Say what the agent can see on this host, and how to mend the rest."),
     "agent": ("agent.commands.daemon", "agent", "The agent that watches this host."),
     "detect": ("collector.detect_command", "collector", "Find the changes along series of a CSV file."),
     "collector": ("collector.commands", "collector", "The collector, its store and its API."),

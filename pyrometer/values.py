@@ -81,6 +81,9 @@ class Profile:
         duration_ns: Real length of the window, nanoseconds.
         period_ns: Nominal time between two samples, nanoseconds; 0 where unknown.
         attributes: Resource attributes under their semantic-convention names.
+        quality: How it was sampled, under `semconv.WINDOW_ATTRIBUTES`: looks taken, and the nanoseconds in which; looks
+            late and lost; samples that failed, that are unstable, and that were cut. Empty where nobody sampled or
+            knows.
     """
 
     samples: tuple[Sample, ...]
@@ -90,6 +93,7 @@ class Profile:
     duration_ns: int = 0
     period_ns: int = 0
     attributes: Mapping[str, str | int] = field(default_factory=dict)
+    quality: Mapping[str, int] = field(default_factory=dict)
 
     def counts(self) -> dict[Stack, int]:
         """Return samples seen per stack, threads merged."""

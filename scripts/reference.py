@@ -1,5 +1,5 @@
 """
-Write settings.md, self-metrics.md and commands.md of docs/reference from the code, so that they cannot lag behind it.
+Write the settings, metrics and commands pages of docs/reference from the code, so that they cannot lag behind it.
 
     python scripts/reference.py           writes the pages
     python scripts/reference.py --check   exits 1 when a page on disk differs
@@ -22,6 +22,7 @@ from collector.cost import Prices
 from collector.metrics import CollectorMetrics
 from collector.settings import CollectorSettings
 from dashboard.settings import DashboardSettings
+from pyrometer import semconv
 from pyrometer.cli import root
 
 PAGES: Final = Path(__file__).resolve().parent.parent / "docs" / "reference"
@@ -51,6 +52,20 @@ METRICS_HEAD: Final = """# Metrics of Pyrometer itself
 Each program serves them at `/metrics` in Prometheus text form, beside the `process_` and `python_` metrics of its
 client library. Labels come from closed sets, never from what is received. The agent also sends its own as OTLP, under
 the names with dots. This page is written by `scripts/reference.py`.
+"""
+HOST_METRICS_HEAD: Final = """# Metrics of hosts and processes
+
+What the agent reads at an interval (`metrics.interval_s`) and sends as OTLP, under the names of OpenTelemetry's
+semantic conventions, or in their style where they have none. A host that lacks a file (a kernel without pressure stall
+information, a container without disks) sends no points of that metric. This page is written by `scripts/reference.py`;
+what a report costs: `python -m benchmarks.host_metrics`.
+
+The host, its systemd units and its containers are reported by the resource of the agent. Units and containers are read
+from version 2 of cgroups; where the controllers are still version 1 (hybrid), they have their CPU time at most. The
+busiest `metrics.cgroups_max` are sent.
+
+Each watched process, the busiest `metrics.processes_max` of them, is a resource of its own: it has the attributes that
+its profiles have. Context switches are read when a process has used CPU time since they were last read.
 """
 
 
@@ -131,6 +146,25 @@ def metrics_page() -> str:
     return "\n".join(parts) + "\n"
 
 
+def host_metrics_page() -> str:
+    """Return the page of the metrics that the agent sends of hosts and processes."""
+    parts = [HOST_METRICS_HEAD]
+    units = tuple(metric for metric in semconv.HOST_METRICS if metric.name.startswith("linux.cgroup."))
+    host = tuple(metric for metric in semconv.HOST_METRICS if metric not in units)
+    kinds = {"counter": "counter", "updown": "up-down counter", "gauge": "gauge"}
+    tables = {"Host": host, "systemd units and containers": units, "Watched processes": semconv.PROCESS_METRICS}
+    for title, metrics in tables.items():
+        parts.append(
+            f"\n## {title}\n\n| Metric | Unit | Kind | Attributes | What it says |\n| --- | --- | --- | --- | --- |"
+        )
+        for metric in sorted(metrics, key=lambda metric: metric.name):
+            attributes = ", ".join(f"`{attribute}`" for attribute in metric.attributes)
+            parts.append(
+                f"| `{metric.name}` | `{metric.unit}` | {kinds[metric.kind]} | {attributes} | {metric.summary} |"
+            )
+    return "\n".join(parts) + "\n"
+
+
 def commands_page() -> str:
     """Return the page with the help of every command."""
     return "\n".join([COMMANDS_HEAD, *_help_of(root, click.Context(root, info_name="pyrometer", **HELP_CONTEXT))])
@@ -148,7 +182,12 @@ def _help_of(command: click.Command, context: click.Context) -> Iterator[str]:
 def main() -> int:
     """Write the pages, or say whether they are as they should be."""
     behind = False
-    pages = {"settings.md": settings_page(), "self-metrics.md": metrics_page(), "commands.md": commands_page()}
+    pages = {
+        "settings.md": settings_page(),
+        "self-metrics.md": metrics_page(),
+        "host-metrics.md": host_metrics_page(),
+        "commands.md": commands_page(),
+    }
     for name, text in pages.items():
         path = PAGES / name
         if "--check" not in sys.argv[1:]:

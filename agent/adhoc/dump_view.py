@@ -7,7 +7,7 @@ from pathlib import PurePath
 import click
 import msgspec
 
-from agent.reader.pyspy_dump import DumpedFrame, DumpedThread, Local
+from agent.reader.dumped import DumpedFrame, DumpedThread, Local
 from pyrometer.text import printable
 
 
@@ -27,7 +27,7 @@ def dump_to_json(threads: Sequence[DumpedThread]) -> str:
 def _thread_lines(thread: DumpedThread, *, full_filenames: bool) -> Iterator[str]:
     state = "active" if thread.active else "idle"
     state += "+gil" if thread.owns_gil else ""
-    number = thread.os_thread_id if thread.os_thread_id is not None else f"{thread.thread_id:#x}"
+    number = thread.os_thread_id if thread.os_thread_id is not None else f"{thread.thread_id or 0:#x}"
     name = f': "{printable(thread.thread_name)}"' if thread.thread_name else ""
     shown_state = click.style(state, fg="green" if thread.active else None, dim=not thread.active)
     yield f"Thread {number} ({shown_state}){name}"

@@ -2,9 +2,10 @@
 
 import os
 
-from agent.identity import describe_process, read_host_identity
-from agent.matching import IdentityRules
+from agent.host_identity import read_host_identity
+from agent.identity import Identifier
 from agent.procfs import read_stat
+from agent.settings import IdentitySettings
 from pyrometer import semconv
 
 
@@ -13,7 +14,7 @@ def identify(pid: int) -> dict[str, str | int]:
     stat = read_stat(pid)
     if stat is None:
         return {semconv.PROCESS_PID: pid}
-    return describe_process(stat, read_host_identity(os.environ), IdentityRules(())).attributes
+    return Identifier(read_host_identity(os.environ), IdentitySettings(rules=())).describe(stat).attributes
 
 
 def service_of(attributes: dict[str, str | int]) -> str:

@@ -41,12 +41,12 @@ class BarDisplay:
 
     def __init__(self, console: Console, duration_s: float | None) -> None:
         first = SpinnerColumn() if duration_s is None else BarColumn(bar_width=30)
-        text = TextColumn("{task.fields[elapsed]}  {task.fields[samples]} samples  {task.fields[errors]} errors")
+        text = TextColumn("{task.fields[elapsed]}  {task.fields[samples]} samples  {task.fields[quality]}")
         hint = TextColumn("Ctrl-C to stop and write", style="dim")
         self._duration_s = duration_s
         self._progress = Progress(first, text, hint, console=console, transient=True, refresh_per_second=4)
         self._started_s = time.monotonic()
-        self._task = self._progress.add_task("", total=duration_s, elapsed="0.0 s", samples=0, errors=0)
+        self._task = self._progress.add_task("", total=duration_s, elapsed="0.0 s", samples=0, quality="")
 
     def __enter__(self) -> Self:
         """Draw it."""
@@ -66,5 +66,11 @@ class BarDisplay:
             completed=elapsed_s,
             elapsed=f"{elapsed_s:.1f} s{of_total}",
             samples=totals.samples,
-            errors=totals.errors,
+            quality=_quality(totals),
         )
+
+
+def _quality(totals: Totals) -> str:
+    """Return how well the process is read: errors, and what the engine tells of rate and unstable stacks."""
+    rate = f"  {totals.rate_hz:.0f} Hz  {totals.unstable_share:.1%} unstable" if totals.ticks else ""
+    return f"{totals.errors} errors{rate}"

@@ -14,13 +14,15 @@ from agent.adhoc.identify import identify, service_of
 from agent.adhoc.interrupts import Interrupts, noted_interrupts
 from agent.adhoc.naming import default_output
 from agent.adhoc.output import OutputFile
+from agent.adhoc.plan import Plan, PlannedEngine
 from agent.adhoc.program import Program, describe_exit
 from agent.adhoc.progress import BarDisplay, Display, NoDisplay
+from agent.adhoc.reader import ProcessReader, Reader
 from agent.adhoc.recording import STARTUP_S, Recorder, Recording
+from agent.adhoc.tree import TreeReader
 from agent.adhoc.upload import upload_profile
-from agent.command_line import program_name
-from agent.reader.engine import find_target
-from agent.reader.pyspy import PySpyEngine
+from agent.command_line import parse_program
+from agent.reader.engine import Target, find_target
 from pyrometer import semconv
 from pyrometer.errors import TargetNotFoundError
 from pyrometer.formats import Format, encode_profile
@@ -44,8 +46,7 @@ class Request:
         file: Where to write; None for a name of our choice, or nowhere where it is uploaded.
         chosen: Format of the file.
         duration_s: Seconds to record; None for no end.
-        engine: How to read.
-        threads: Each thread under a frame of its own.
+        plan: How to read.
         upload: Base address of a collector.
         quiet: Print nothing but errors.
     """
@@ -55,8 +56,7 @@ class Request:
     file: OutputFile | None
     chosen: Format
     duration_s: float | None
-    engine: PySpyEngine
-    threads: bool
+    plan: Plan
     upload: str | None
     quiet: bool
 
@@ -78,9 +78,11 @@ def record_pid(request: Request) -> int:
     service = service_of(attributes)
     file = _output_file(request, service)
     with noted_interrupts() as interrupts:
-        recorder = Recorder(request.engine, target, duration_s=request.duration_s)
+        engine = PlannedEngine(request.plan)
+        recorder = Recorder(_reader(engine, target), target, duration_s=request.duration_s)
         with _display(request) as display:
             recording = _run(request, recorder, interrupts, display, None)
+        _explain_engine(request, engine)
         _deliver(request, recording, attributes, file, f"{service} (pid {target.pid})")
     return _exit_code(request, interrupts)
 
@@ -92,21 +94,36 @@ def record_program(request: Request) -> int:
     Raises:
         PyrometerError: If it cannot be started or recorded, or the profile cannot be delivered.
     """
-    service = program_name(request.program, request.program[0])
+    service = parse_program(request.program, request.program[0]).name
     file = _output_file(request, service)
     with noted_interrupts() as interrupts, Program(list(request.program)) as program:
         attributes: dict[str, str | int] = {semconv.SERVICE_NAME: service}
         attributes |= identify(program.pid)
         try:
             target = find_target(program.pid)
-            recorder = Recorder(request.engine, target, duration_s=request.duration_s, startup_s=STARTUP_S)
+            engine = PlannedEngine(request.plan)
+            reader = _reader(engine, target, doubtful_s=STARTUP_S)
+            recorder = Recorder(reader, target, duration_s=request.duration_s, startup_s=STARTUP_S)
             recording = _run(request, recorder, interrupts, NoDisplay(), program)
         except TargetNotFoundError as error:
             raise _explain_early_end(program, request, error) from error
         code = program.end(ending_by_itself=interrupts.first is not None or not target.is_alive())
         request.say(f"the program {describe_exit(code)}")
+        _explain_engine(request, engine)
         _deliver(request, recording, attributes, file, f"{service} (pid {target.pid})")
     return _exit_code(request, interrupts)
+
+
+def _reader(engine: PlannedEngine, target: Target, *, doubtful_s: float = 0.0) -> Reader:
+    if engine.plan.subprocesses:
+        return TreeReader(engine, target, doubtful_s=doubtful_s)
+    return ProcessReader(engine, target, doubtful_s=doubtful_s)
+
+
+def _explain_engine(request: Request, engine: PlannedEngine) -> None:
+    for text in engine.refusals.values():
+        stops = "" if request.plan.nonblocking else ", which stops the process for each sample (--nonblocking: never)"
+        request.say(f"read with py-spy{stops}: {printable(text)}")
 
 
 def _explain_early_end(program: Program, request: Request, error: TargetNotFoundError) -> TargetNotFoundError:
@@ -136,7 +153,7 @@ def _run(
     request: Request, recorder: Recorder, interrupts: Interrupts, display: Display, program: Program | None
 ) -> Recording:
     """Record in a thread, as the main one has the signals and the display; return what was recorded."""
-    recording = Recording(wall=request.engine.idle, by_thread=request.threads)
+    recording = Recording(period_ns=NS_PER_S // request.plan.rate_hz, wall=request.plan.idle)
     with ThreadPoolExecutor(1, "recorder") as pool:
         try:
             future = pool.submit(recorder.run, recording.add)
@@ -149,7 +166,7 @@ def _run(
                 program.forward(interrupts.first or signal.SIGTERM)
         finally:
             recorder.stop()
-    future.result()
+    recording.add_samples(future.result())
     return recording
 
 
@@ -165,7 +182,7 @@ def _deliver(
         request.say(f"sent to {printable(request.upload)}: {_summary(recording, profile)}")
     totals = recording.totals
     if totals.lost:
-        request.say(f"py-spy fell behind and lost about {totals.lost} samples: lower the rate with -r")
+        request.say(f"the reader fell behind and lost about {totals.lost} samples: lower the rate with -r")
     if totals.merged_stacks:
         request.say(f"{totals.merged_stacks} samples of too many different stacks are under [other stacks]")
     if not totals.samples:
@@ -175,7 +192,9 @@ def _deliver(
 def _summary(recording: Recording, profile: Profile) -> str:
     totals = recording.totals
     seconds = profile.duration_ns / NS_PER_S
-    return f"{totals.samples} sample{'' if totals.samples == 1 else 's'} in {seconds:.1f} s, {totals.errors} errors"
+    count = f"{totals.samples} sample{'' if totals.samples == 1 else 's'} in {seconds:.1f} s"
+    unstable = f", {totals.unstable_share:.1%} unstable" if totals.unstable else ""
+    return f"{count}, {totals.errors} errors{unstable}"
 
 
 def _exit_code(request: Request, interrupts: Interrupts) -> int:

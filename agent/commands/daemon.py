@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from agent.destination import with_standard_names
-from agent.settings import load_agent_settings
+from agent.settings import AgentSettings, load_agent_settings
+from agent.standard_names import standard_log_level, with_standard_names
 
 _LOG_LEVELS = {
     "error": logging.ERROR,
@@ -35,7 +35,7 @@ def command() -> None:
 @click.option("-r", "--rate", type=int, metavar="HZ", help="Samples a second of each process.")
 @click.option("--window", type=float, metavar="SECONDS", help="How long a process is sampled before it is reported.")
 @click.option(
-    "--log-level", type=click.Choice(list(_LOG_LEVELS)), default="info", show_default=True, help="Least to log."
+    "--log-level", type=click.Choice(list(_LOG_LEVELS)), help="Least to log. Default: OTEL_LOG_LEVEL, else info"
 )
 @click.pass_context
 def run(
@@ -46,28 +46,30 @@ def run(
     http_address: str | None,
     rate: int | None,
     window: float | None,
-    log_level: str,
+    log_level: str | None,
 ) -> None:
     """
-    Run the agent until SIGTERM (exit code 0) or Ctrl-C (130).
+    Run the agent until SIGTERM (exit code 0) or Ctrl-C (130); SIGHUP reads the settings again.
 
     Settings come from the config file, then the environment (PYROMETER_AGENT_..., and OTEL_EXPORTER_OTLP_... as usual),
     then these flags. The collector need not be up: batches wait for it.
     """
-    _set_up_logging(_LOG_LEVELS[log_level])
-    settings = load_agent_settings(
-        config,
-        environment=with_standard_names(os.environ, endpoint_given=endpoint is not None),
-        flags={
-            "export.endpoint": endpoint,
-            "http.address": http_address,
-            "sampling.rate_hz": rate,
-            "sampling.window_s": window,
-        },
-    )
+    _set_up_logging(_LOG_LEVELS[log_level or standard_log_level(os.environ, known=_LOG_LEVELS)])
+    flags = {
+        "export.endpoint": endpoint,
+        "http.address": http_address,
+        "sampling.rate_hz": rate,
+        "sampling.window_s": window,
+    }
+
+    def read_settings() -> AgentSettings:
+        environment = with_standard_names(os.environ, endpoint_given=endpoint is not None)
+        return load_agent_settings(config, environment=environment, flags=flags)
+
+    settings = read_settings()
     from agent.daemon import run_agent  # noqa: PLC0415 (a wrong setting is told before the slow imports)
 
-    ctx.exit(run_agent(settings, os.environ))
+    ctx.exit(run_agent(settings, os.environ, read_settings))
 
 
 def _set_up_logging(level: int) -> None:

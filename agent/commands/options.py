@@ -5,7 +5,8 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from agent.reader.pyspy import RATE_HZ_MAX, PySpyEngine
+from agent.adhoc.plan import ENGINES
+from agent.reader.pyspy import RATE_HZ_MAX
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -65,42 +66,24 @@ def _switch(*names: str, help_text: str) -> Callable[[_Function], _Function]:
 
 
 subprocesses_option: Final = _switch("-s", "--subprocesses", help_text="Also read its child processes.")
-native_option: Final = _switch("-n", "--native", help_text="Also show frames of C, C++ and Cython extensions.")
+engine_option: Final = click.option(
+    "--engine",
+    type=click.Choice(ENGINES),
+    default="auto",
+    show_default=True,
+    help="What reads: our own engine (remote), or py-spy; auto takes py-spy where our own refuses.",
+)
+native_option: Final = _switch(
+    "-n", "--native", help_text="Also show frames of C, C++ and Cython extensions; read by py-spy."
+)
 gil_option: Final = _switch("-g", "--gil", help_text="Only stacks of threads that hold the GIL.")
 idle_option: Final = _switch("-i", "--idle", help_text="Also stacks of threads that wait; values are wall time.")
+blocking_option: Final = _switch("--blocking", help_text="Stop the program for each sample; read by py-spy.")
 nonblocking_option: Final = _switch(
     "--nonblocking",
-    help_text="Never stop the program to read it; some stacks come out torn, most on CPython 3.12 and later.",
+    help_text="Never stop the program, not even where py-spy reads it; its stacks may come out torn then.",
 )
 full_filenames_option: Final = _switch(
     "--full-filenames",
     help_text="Whole paths, in place of the part below the package.",
 )
-
-
-def build_engine(
-    window_s: float,
-    *,
-    rate: int,
-    subprocesses: bool,
-    function: bool,
-    gil: bool,
-    idle: bool,
-    native: bool,
-    nonblocking: bool,
-    full_filenames: bool,
-    line_numbers: bool = True,
-) -> PySpyEngine:
-    """Return the engine that the flags ask for; it stops the program for each sample unless told not to."""
-    return PySpyEngine(
-        rate_hz=rate,
-        window_s=window_s,
-        blocking=not nonblocking,
-        idle=idle,
-        native=native,
-        gil=gil,
-        subprocesses=subprocesses,
-        first_lines=function,
-        line_numbers=line_numbers,
-        full_filenames=full_filenames,
-    )

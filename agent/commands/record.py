@@ -6,12 +6,13 @@ import click
 
 from agent.adhoc.naming import FORMATS, choose_format
 from agent.adhoc.output import OutputFile
-from agent.adhoc.recording import WINDOW_S
+from agent.adhoc.plan import Plan
 from agent.adhoc.session import Request, record_pid, record_program
 from agent.adhoc.upload import profiles_url
 from agent.commands.options import (
     DurationType,
-    build_engine,
+    blocking_option,
+    engine_option,
     full_filenames_option,
     gil_option,
     idle_option,
@@ -21,7 +22,6 @@ from agent.commands.options import (
     rate_option,
     subprocesses_option,
 )
-from agent.reader.pyspy_process import find_pyspy
 
 
 @click.command("record", context_settings={"allow_interspersed_args": False})
@@ -47,7 +47,9 @@ from agent.reader.pyspy_process import find_pyspy
 @click.option("-t", "--threads", is_flag=True, help="Put each thread under a frame of its own.")
 @gil_option
 @idle_option
+@engine_option
 @native_option
+@blocking_option
 @nonblocking_option
 @full_filenames_option
 @click.option("--upload", metavar="URL", help="Send the profile to a collector, such as http://127.0.0.1:4318.")
@@ -76,18 +78,26 @@ def _request(
     output: str | None,
     format_name: str | None,
     duration: float | None,
-    threads: bool,
     upload: str | None,
     quiet: bool,
     full_filenames: bool,
+    function: bool,
     nolineno: bool,
-    **engine_flags: Any,
+    rate: int,
+    **plan_flags: Any,
 ) -> Request:
     if (pid is None) == (not program):
         raise click.UsageError("give either a running process (-p PID) or a program to start (-- PROGRAM ARGUMENTS)")
     if upload is not None:
         profiles_url(upload)
-    find_pyspy()
+    # A collector joins this profile with those of its agents, which carry whole paths.
+    plan = Plan(
+        rate_hz=rate,
+        first_lines=function,
+        line_numbers=not nolineno,
+        full_filenames=full_filenames or upload is not None,
+        **plan_flags,
+    )
     file = None if output is None else OutputFile(output)
     return Request(
         pid=pid,
@@ -95,11 +105,7 @@ def _request(
         file=file,
         chosen=choose_format(format_name, output),
         duration_s=duration,
-        # A collector joins this profile with those of its agents, which carry whole paths.
-        engine=build_engine(
-            WINDOW_S, **engine_flags, full_filenames=full_filenames or upload is not None, line_numbers=not nolineno
-        ),
-        threads=threads,
+        plan=plan,
         upload=upload,
         quiet=quiet,
     )

@@ -12,11 +12,15 @@ from rich.live import Live
 from agent.adhoc.identify import identify, service_of
 from agent.adhoc.interrupts import noted_interrupts
 from agent.adhoc.keyboard import key_by_key, wait_for_key
+from agent.adhoc.plan import Plan, PlannedEngine
 from agent.adhoc.ranking import Order, Ranking
+from agent.adhoc.reader import ProcessReader
 from agent.adhoc.recording import Recorder
 from agent.adhoc.top_view import KEYS, Heading, live_table, plain_table
+from agent.adhoc.tree import TreeReader
 from agent.commands.options import (
-    build_engine,
+    blocking_option,
+    engine_option,
     full_filenames_option,
     gil_option,
     idle_option,
@@ -27,7 +31,6 @@ from agent.commands.options import (
     subprocesses_option,
 )
 from agent.reader.engine import Target, Window, find_target
-from agent.reader.pyspy import PySpyEngine
 from pyrometer.errors import TargetNotFoundError
 
 _POLL_S: Final = 0.1
@@ -43,23 +46,26 @@ PLAIN_ROWS: Final = 20
 @click.option("-F", "--function", is_flag=True, help="Accepted as in py-spy; functions are never split by line here.")
 @gil_option
 @idle_option
+@engine_option
 @native_option
+@blocking_option
 @nonblocking_option
 @full_filenames_option
-def command(*, pid: int, delay: float, iterations: int | None, **engine_flags: Any) -> None:
+def command(*, pid: int, delay: float, iterations: int | None, rate: int, function: bool, **plan_flags: Any) -> None:
     """
     Show which functions use the time of one Python process.
 
     Shares are of one CPU, over the last refresh; seconds are since the start. q or Ctrl-C ends it. Into a pipe it
     prints plain tables.
     """
-    engine = build_engine(delay, **engine_flags)
+    del function  # it is how the table is anyway
+    plan = Plan(rate_hz=rate, **plan_flags)
     target = find_target(pid)
     if not sys.stdout.isatty():
-        _watch(target, engine, iterations, PlainView())
+        _watch(target, plan, delay, iterations, PlainView())
         return
     with key_by_key() as has_keys, Live(console=Console(), screen=True, auto_refresh=False) as live:
-        _watch(target, engine, iterations, LiveView(live, has_keys=has_keys))
+        _watch(target, plan, delay, iterations, LiveView(live, has_keys=has_keys))
 
 
 class View(Protocol):
@@ -102,17 +108,18 @@ class PlainView:
         return wait_for_key(_POLL_S, enabled=False)
 
 
-def _watch(target: Target, engine: PySpyEngine, iterations: int | None, view: View) -> None:
+def _watch(target: Target, plan: Plan, delay_s: float, iterations: int | None, view: View) -> None:
     """Read in a thread, and show each window when it is there, until the end."""
     ranking, order, stale = Ranking(), Order.SELF_SHARE, True
     heading = Heading(
         service=service_of(identify(target.pid)),
         pid=target.pid,
-        rate_hz=engine.rate_hz,
-        time_name="wall" if engine.idle else "CPU",
+        rate_hz=plan.rate_hz,
+        time_name="wall" if plan.idle else "CPU",
     )
     windows: SimpleQueue[Window] = SimpleQueue()
-    recorder = Recorder(engine, target, duration_s=None)
+    open_reader = TreeReader if plan.subprocesses else ProcessReader
+    recorder = Recorder(open_reader(PlannedEngine(plan), target, window_s=delay_s), target, duration_s=None)
     with noted_interrupts() as interrupts, ThreadPoolExecutor(1, "top") as pool:
         try:
             future = pool.submit(recorder.run, windows.put)

@@ -70,9 +70,9 @@ class Window:
 class Attachment(Protocol):
     """One target being read."""
 
-    def sample(self) -> Window:
+    def sample(self, window_s: float | None = None) -> Window:
         """
-        Block for one window and return it.
+        Block for one window, the engine's or a shorter one, and return it.
 
         A target that ends during the window gives what was seen until then. `detach` from another thread ends the
         wait early and gives the same.

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from agent.reader.engine import Attachment, Target, Window
+from agent.reader.pace import Pace
 from agent.reader.pyspy_failure import explain_failure
 from agent.reader.pyspy_output import parse_speedscope
 from agent.reader.pyspy_process import Finished, PySpyProcess, find_pyspy
@@ -38,26 +39,22 @@ class PySpyEngine:
     Attributes:
         rate_hz: Samples a second.
         window_s: Length of one window.
+        pace: Where given, each window is taken at its rate, up to `rate_hz`.
         blocking: Stop the target while its stacks are read.
         idle: Also return the stacks of threads that wait.
         native: Also return native frames; needs `blocking`.
         gil: Return only stacks of threads that hold the GIL.
-        subprocesses: Also read the target's child processes; a ``process`` frame then stands at the root.
         first_lines: Give the line where a function begins, in place of the line that runs.
-        line_numbers: Give lines at all.
-        full_filenames: Give whole paths, in place of the part below the package.
     """
 
     rate_hz: int = 19
     window_s: float = 10.0
+    pace: Pace | None = None
     blocking: bool = False
     idle: bool = False
     native: bool = False
     gil: bool = False
-    subprocesses: bool = False
     first_lines: bool = False
-    line_numbers: bool = True
-    full_filenames: bool = True
 
     def __post_init__(self) -> None:
         """Refuse what py-spy cannot do."""
@@ -80,17 +77,19 @@ class PySpyEngine:
             raise TargetNotFoundError(f"process {target.pid} has ended")
         return PySpyAttachment(self, target)
 
-    def arguments(self, pid: int) -> list[str]:
+    def window_rate_hz(self) -> int:
+        """Return the rate of a window that begins now."""
+        return max(1, min(self.rate_hz, round(self.pace.rate_hz))) if self.pace else self.rate_hz
+
+    def arguments(self, pid: int, rate_hz: int) -> list[str]:
         """Return py-spy's command line for one window, output excepted."""
         switches = {
             "--nonblocking": not self.blocking,
             "--idle": self.idle,
             "--native": self.native,
             "--gil": self.gil,
-            "--subprocesses": self.subprocesses,
             "--function": self.first_lines,
-            "--nolineno": not self.line_numbers,
-            "--full-filenames": self.full_filenames,
+            "--full-filenames": True,
         }
         # py-spy's duration counts samples, not time: it is only the safety net for a signal that is not heard.
         duration_s = math.ceil(self.window_s * 1.5) + 5
@@ -98,7 +97,7 @@ class PySpyEngine:
             "--pid",
             str(pid),
             "--rate",
-            str(self.rate_hz),
+            str(rate_hz),
             "--duration",
             str(duration_s),
             "--format",
@@ -117,6 +116,7 @@ class PySpyAttachment:
         self._lock = threading.Lock()
         self._running: PySpyProcess | None = None
         self._detached = False
+        self._rate_hz = engine.rate_hz
 
     def sample(self, window_s: float | None = None) -> Window:
         """Block for one window, the engine's or a shorter one, and return it; see `Attachment.sample`."""
@@ -126,7 +126,8 @@ class PySpyAttachment:
             return self._window((), start_unix_ns, None)
         if not self._target.is_alive():
             raise TargetNotFoundError(f"process {pid} has ended")
-        with PySpyProcess(self._engine.arguments(pid), to_file=True) as process:
+        self._rate_hz = self._engine.window_rate_hz()
+        with PySpyProcess(self._engine.arguments(pid, self._rate_hz), to_file=True) as process:
             self._set_running(process)
             try:
                 finished = process.wait(interrupt_after_s=min(window_s or math.inf, self._engine.window_s))
@@ -158,7 +159,7 @@ class PySpyAttachment:
         return window
 
     def _window(self, output: bytes | tuple[()], start_unix_ns: int, finished: Finished | None) -> Window:
-        period_ns = NS_PER_S // self._engine.rate_hz
+        period_ns = NS_PER_S // self._rate_hz
         messages = finished.messages if finished else ""
         duration_ns = finished.duration_ns if finished else 0
         behind_s = [float(seconds) for seconds in _BEHIND.findall(messages)]
@@ -170,7 +171,7 @@ class PySpyAttachment:
             period_ns=period_ns,
             errors=int(errors[1]) if errors else 0,
             late=len(behind_s),
-            lost=round(behind_s[-1] * self._engine.rate_hz) if behind_s else 0,
+            lost=round(behind_s[-1] * self._rate_hz) if behind_s else 0,
             own_cpu_ns=finished.cpu_ns if finished else 0,
             ended=self._detached or _TARGET_EXITED in messages,
         )

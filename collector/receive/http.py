@@ -4,11 +4,12 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from collector.bodies import TooLargeError, decompress
 from collector.metrics import CollectorMetrics
+from collector.receive.origin import read_origin
 from collector.receive.payloads import SIGNALS, SignalFormat, json_to_protobuf
 from collector.receive.refusal import (
     INVALID_ARGUMENT,
@@ -101,6 +102,7 @@ class OtlpReceiver:
         headers: Mapping[bytes, bytes],
         receive: Receive,
     ) -> None:
+        origin = read_origin(headers)
         claim = _Claim(self, _content_length(headers, self._limits.body_bytes_max))
         try:
             try:
@@ -109,8 +111,9 @@ class OtlpReceiver:
             except TimeoutError:
                 raise RefusedError(408, UNAVAILABLE, "slow_body", "the body did not arrive in time") from None
             record, rows = await self._check(signal, content_type, encoding, body, claim)
-            if record.payload and rows:
-                await self._append(signal, record, rows)
+            if record.payload and rows and not await self._append(signal, replace(record, origin=origin), rows):
+                self._metrics.repeated.labels(signal.name).inc()
+                return
             self._metrics.received.labels(signal.name, "http").inc()
             self._metrics.received_rows.labels(signal.name).inc(rows)
             self._metrics.received_bytes.labels(signal.name).inc(len(body))
@@ -159,9 +162,10 @@ class OtlpReceiver:
             return Record(body, len(raw), encoding), rows
         return Record(plain, len(plain)), rows
 
-    async def _append(self, signal: SignalFormat, record: Record, rows: int) -> None:
+    async def _append(self, signal: SignalFormat, record: Record, rows: int) -> bool:
+        """Return whether it is stored now; False where it was before."""
         try:
-            await asyncio.wrap_future(self._logs[signal.name].append(record, rows))
+            return await asyncio.wrap_future(self._logs[signal.name].append(record, rows))
         except LogUnavailableError as error:
             raise _come_again("log_unavailable", str(error)) from error
 

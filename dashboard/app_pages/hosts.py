@@ -40,7 +40,8 @@ def live() -> None:
 def show_host(host: str) -> None:
     """Show the metrics of one host over time."""
     with states.loading(retry=False):
-        charts = view.metric_charts(data.hosts(start, host).series)
+        series = data.hosts(start, host).series
+    charts = view.metric_charts(series)
     if not charts:
         st.caption("This host sent no metrics in this time range.")
         return
@@ -53,6 +54,8 @@ def show_host(host: str) -> None:
                 )
                 if chart.hidden:
                     st.caption(f"The largest are shown; {chart.hidden:,} more series are not.")
+    if hidden := view.metrics_hidden(series):
+        st.caption(f"{hidden:,} more metrics of this host are kept and not drawn here; the query API has them.")
 
 
 st.title("Hosts")

@@ -7,6 +7,7 @@ import pandas as pd
 
 from dashboard.views.overview import LEGEND
 from dashboard.views.text import NO_VALUE, label, name_cell, visible
+from pyrometer import semconv
 from pyrometer.api import HostRow, HostsAnswer, MetricSeries
 from pyrometer.units import format_bytes
 
@@ -16,10 +17,21 @@ CHARTS_MAX: Final = 24
 _FIRST: Final = (
     "system.cpu.utilization",
     "system.memory.utilization",
+    "system.linux.pressure.time",
+    "linux.cgroup.cpu.time",
+    "linux.cgroup.cpu.throttled_time",
+    "linux.cgroup.memory.usage",
+    "linux.cgroup.memory.events",
+    "system.memory.linux.oom_kills",
+    "system.network.io",
+    "system.network.packet.dropped",
+    "system.disk.io",
+    "system.disk.io_time",
+    "system.filesystem.utilization",
+    "system.paging.faults",
+    "system.process.created",
     "system.cpu.time",
     "system.memory.usage",
-    "system.network.io",
-    "system.disk.io",
 )
 
 
@@ -66,9 +78,18 @@ def metric_charts(series: list[MetricSeries]) -> list[MetricChart]:
     return [_chart(metric, by_metric[metric]) for metric in ordered[:CHARTS_MAX]]
 
 
+def metrics_hidden(series: list[MetricSeries]) -> int:
+    """Return how many metrics have points and no chart."""
+    return max(0, len({one.metric for one in series if one.points}) - CHARTS_MAX)
+
+
 def line_name(series: MetricSeries) -> str:
-    """Return the values of a series' attributes, or the metric's name where it has none."""
-    values = [visible(value, 60) for _, value in sorted(series.attributes.items())]
+    """Return the values of a series' attributes, or the metric's name where it has none; of a cgroup its last part."""
+    attributes = dict(series.attributes)
+    if path := attributes.get(semconv.PROCESS_LINUX_CGROUP):
+        attributes[semconv.PROCESS_LINUX_CGROUP] = path.rpartition("/")[2]
+        attributes.pop(semconv.CONTAINER_ID, None)
+    values = [visible(value, 60) for _, value in sorted(attributes.items())]
     return " · ".join(values) or visible(series.metric, 60)
 
 

@@ -3,7 +3,17 @@
 from dataclasses import dataclass
 
 from pyrometer.errors import DecodeError
-from pyrometer.values import NOT_SAMPLED, STACK_DEPTH_MAX, TRUNCATED, Frame, FrameType, Stack
+from pyrometer.values import (
+    NATIVE_THREAD,
+    NOT_SAMPLED,
+    OTHER_PROCESS,
+    STACK_DEPTH_MAX,
+    TRUNCATED,
+    UNSTABLE,
+    Frame,
+    FrameType,
+    Stack,
+)
 
 # Columns of the store: a count is a UInt32, a value an Int64, a line a UInt32.
 COUNT_MAX = 2**32 - 1
@@ -13,7 +23,9 @@ LINE_MAX = 2**32 - 1
 # A sample whose sender gave no stack.
 UNKNOWN_STACK: Stack = (Frame("[unknown]", frame_type=FrameType.MARKER),)
 
-_MARKERS = {frame.function: frame for frame in (NOT_SAMPLED, TRUNCATED, *UNKNOWN_STACK)}
+_MARKERS = {
+    frame.function: frame for frame in (NOT_SAMPLED, TRUNCATED, UNSTABLE, NATIVE_THREAD, OTHER_PROCESS, *UNKNOWN_STACK)
+}
 
 # Factors to nanoseconds; the words are those that pprof, speedscope and OTLP senders use.
 NANOSECONDS_PER_UNIT = {

@@ -15,12 +15,14 @@ from opentelemetry.proto.profiles.v1development.profiles_pb2 import (
     Sample as OtlpSample,
 )
 
+from pyrometer import semconv
 from pyrometer.errors import DecodeError
 from pyrometer.formats.limits import COUNT_MAX, DEFAULT_LIMITS, NANOSECONDS_PER_UNIT, DecodeLimits, bounded
 from pyrometer.formats.otlp_dictionary import CheckedDictionary
 from pyrometer.formats.otlp_layout import OLDER_LAYOUT, refuse_older_layout
 from pyrometer.values import Profile, Sample
 
+_PROFILE_ATTRIBUTES_MAX = 64
 _COUNT_TYPE = ("samples", "count")
 # What tells one sample of a window from another, alike in all profiles of that window.
 _Identity = tuple[int, tuple[int, ...]]
@@ -124,7 +126,18 @@ def _build_profile(
         duration_ns=bounded(leader.duration_nano, "duration_nano"),
         period_ns=_period_ns(leader, tables),
         attributes=attributes,
+        quality=_quality(leader, tables),
     )
+
+
+def _quality(profile: OtlpProfile, tables: CheckedDictionary) -> dict[str, int]:
+    """Return how a window was sampled, as far as its sender says so in names that we know."""
+    found = dict(tables.attribute(index) for index in profile.attribute_indices[:_PROFILE_ATTRIBUTES_MAX])
+    return {
+        key: bounded(value, key)
+        for key, value in found.items()
+        if key in semconv.WINDOW_ATTRIBUTES and isinstance(value, int)
+    }
 
 
 def _target_type(profile: OtlpProfile, tables: CheckedDictionary) -> tuple[str, str, int]:

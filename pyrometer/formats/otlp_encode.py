@@ -43,6 +43,7 @@ def _fill_resource(resource_profiles: ResourceProfiles, profile: Profile, tables
     identities = [(tables.stack(sample.stack), tables.thread(sample)) for sample in profile.samples]
     counts = _add_profile(scope.profiles.add(), profile, tables, "samples", "count")
     values = _add_profile(scope.profiles.add(), profile, tables, profile.sample_type, profile.unit)
+    values.attribute_indices.extend(tables.attribute(key, number) for key, number in profile.quality.items())
     for (stack_index, thread), sample in zip(identities, profile.samples, strict=True):
         counts.samples.add(stack_index=stack_index, attribute_indices=thread, values=(sample.count,))
         values.samples.add(stack_index=stack_index, attribute_indices=thread, values=(sample.value,))
@@ -109,9 +110,10 @@ class _Tables:
     def thread(self, sample: Sample) -> list[int]:
         """Return the indices of the attributes that name a sample's thread, where it is known."""
         known: Mapping[str, str | int] = {"thread.id": sample.thread_id, "thread.name": sample.thread_name}
-        return [self._attribute(key, value) for key, value in known.items() if value]
+        return [self.attribute(key, value) for key, value in known.items() if value]
 
-    def _attribute(self, key: str, value: str | int) -> int:
+    def attribute(self, key: str, value: str | int) -> int:
+        """Return the index of an attribute."""
         index = self._attributes.get((key, value))
         if index is None:
             index = self._attributes[key, value] = len(self._dictionary.attribute_table)
@@ -126,7 +128,7 @@ class _Tables:
         return index
 
     def _add_location(self, frame: Frame) -> int:
-        frame_type = self._attribute("profile.frame.type", frame.frame_type.value)
+        frame_type = self.attribute("profile.frame.type", frame.frame_type.value)
         key = (self._function(frame), frame.line, frame_type)
         index = self._locations.get(key)
         if index is None:

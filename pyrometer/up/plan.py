@@ -140,7 +140,8 @@ def _agent(options: UpOptions) -> Part:
         address=url_of(port),
         ready_urls=(f"{url_of(port)}/readyz",),
         needs=("collector",),
-        environment=identity("pyrometer-agent"),
+        environment=identity("pyrometer-agent")
+        | {"PYROMETER_AGENT_EXPORT__SPOOL__DIRECTORY": str(options.data_directory / "agent")},
     )
 
 

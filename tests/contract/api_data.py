@@ -141,6 +141,7 @@ def host_metrics(host: str, start_s: int) -> ExportMetricsServiceRequest:
     counter("system.cpu.time", "s", 0.5, text("cpu.mode", "system"))
     counter("system.cpu.time", "s", 1.9, text("cpu.mode", "idle"))
     counter("system.cpu.time", "s", 0.1, text("cpu.mode", "iowait"))
+    counter("linux.cgroup.cpu.throttled_time", "s", 0.2, text("process.linux.cgroup", "/system.slice/shop.service"))
     counter("system.disk.io", "By", 1000.0, text("system.device", HOSTILE), text("disk.io.direction", "read"))
     return request
 

@@ -231,6 +231,9 @@ def test_one_host_has_its_metrics_over_time(get):
     assert [point.value for point in disk.points] == pytest.approx([1000.0] * len(disk.points))
     assert len(disk.points) >= 19
     assert {point.value for point in series["system.cpu.load_average.1m"].points} == {2.5}
+    # Units and containers come after the whole machine, so that a limit cuts those.
+    assert answer.series[-1].metric == "linux.cgroup.cpu.throttled_time"
+    assert answer.series[-1].attributes == {"process.linux.cgroup": "/system.slice/shop.service"}
 
 
 def test_a_planted_regression_is_found_and_priced(get):

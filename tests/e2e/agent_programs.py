@@ -85,6 +85,7 @@ class Program:
     ) -> None:
         self.log = log
         inherited = {key: value for key, value in os.environ.items() if not key.startswith(("OTEL_", "PYROMETER_"))}
+        inherited["PYROMETER_AGENT_EXPORT__SPOOL__DIRECTORY"] = str(log.parent / "spool")
         with log.open("wb") as output:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "pyrometer", *arguments],

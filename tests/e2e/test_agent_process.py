@@ -17,6 +17,10 @@ _HEAVY = ("numpy", "pandas", "pyarrow", "streamlit", "chdb", "requests", "grpc",
 _PR_CAPBSET_DROP, _CAP_SYS_PTRACE = 24, 19
 
 
+# Where py-spy reads, a program of its own has to end with the agent.
+_WITH_PYSPY = {"PYROMETER_AGENT_SAMPLING__ENGINE": "py-spy"}
+
+
 @pytest.fixture
 def service():
     return f"agent-e2e-{uuid.uuid4().hex[:8]}"
@@ -29,7 +33,12 @@ def start_agent(tmp_path, service):
 
     def start(*arguments, environment=None, **options):
         port = free_port()
-        environment = {"PYROMETER_AGENT_TARGETS__ALLOW": f"[{{service: '^{service}$'}}]", **(environment or {})}
+        environment = {
+            "PYROMETER_AGENT_TARGETS__ALLOW": f"[{{service: '^{service}$'}}]",
+            # A busy host may use up the budget alone; what it does has tests of its own.
+            "PYROMETER_AGENT_BUDGET__CPU_PERCENT": "100",
+            **(environment or {}),
+        }
         program = Program(
             ["agent", "run", "--endpoint", "http://127.0.0.1:9", "--http-address", f"127.0.0.1:{port}", *arguments],
             tmp_path / "agent.log",
@@ -59,7 +68,7 @@ def metric(program: Program, name: str) -> float:
 def test_a_signal_ends_it_in_time_with_its_readers(start_agent, service, number, expected):
     """SIGTERM gives 0 and Ctrl-C 130, within 5 s, a window running and the collector away; no py-spy stays."""
     with workload(service):
-        agent = start_agent()
+        agent = start_agent(environment=_WITH_PYSPY)
         (reader,) = poll(agent.children, what="a py-spy at work")
         code, seconds = agent.stop(number)
 
@@ -71,7 +80,7 @@ def test_a_signal_ends_it_in_time_with_its_readers(start_agent, service, number,
 def test_a_killed_agent_leaves_no_reader_behind(start_agent, service):
     """SIGKILL gives no time to clean up: the kernel ends py-spy with its parent."""
     with workload(service):
-        agent = start_agent()
+        agent = start_agent(environment=_WITH_PYSPY)
         (reader,) = poll(agent.children, what="a py-spy at work")
         agent.stop(signal.SIGKILL)
         poll(lambda: not is_running(reader), timeout_s=10, what="the end of py-spy")

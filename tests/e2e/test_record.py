@@ -1,7 +1,10 @@
-"""pyrometer record from end to end: a real program, the real py-spy, and the hot function on top in every format."""
+"""pyrometer record from end to end: a real program, both engines, and the hot function on top in every format."""
 
+import contextlib
 import gzip
 import json
+import os
+import re
 import signal
 import subprocess
 import sys
@@ -63,6 +66,54 @@ def test_collapsed_has_the_hot_function_on_top(tmp_path):
     assert "busy_service.py:" in text
     assert "wrote out.txt (collapsed)" in finished.stderr
     assert ["busy_service.py", "out.txt"] == names_in(tmp_path)
+
+
+@pytest.mark.parametrize("engine", ["remote", "py-spy"])
+@pytest.mark.parametrize("flags", [("-i",), ("-g",), ("-t", "--nolineno"), ("-F",)], ids=" ".join)
+def test_either_engine_knows_the_flags(tmp_path, engine, flags):
+    """Idle threads, the GIL's holder, threads apart, no lines, first lines: the same with both engines."""
+    record(tmp_path, "--engine", engine, *flags, "-o", "out.txt")
+    text = (tmp_path / "out.txt").read_text()
+    counts = self_counts(text)
+    assert "hot" == max(counts, key=counts.__getitem__)
+    if "--nolineno" in flags:
+        assert "hot (busy_service.py)" in text
+        assert all(line.startswith("thread (") for line in text.splitlines())
+    if "-F" in flags:
+        assert {"hot (busy_service.py:3)"} == set(re.findall(r"hot \([^)]*\)", text))
+
+
+@pytest.mark.parametrize("engine", ["remote", "py-spy"])
+def test_children_are_read_under_a_name_of_their_own(tmp_path, engine):
+    """With -s processes that come later are read too, each under a frame, with the CPU time it used."""
+    source = (
+        "import os, sys, time\n"
+        "def burn(seconds):\n"
+        "    end = time.process_time() + seconds\n"
+        "    while time.process_time() < end: pass\n"
+        "def child():\n"
+        "    burn(1.5)\n"
+        "def parent():\n"
+        "    burn(0.5)\n"
+        "parent()\n"
+        "if os.fork() == 0:\n"
+        "    child()\n"
+        "    os._exit(0)\n"
+        "os.wait()\n"
+    )
+    output = tmp_path / "out.otlp"
+    finished = pyrometer("record", "-s", "--engine", engine, "-o", str(output), "--", sys.executable, "-c", source)
+    assert 0 == finished.returncode, finished.stderr
+    (profile,) = otlp_to_profiles(output.read_bytes())
+    by_process: dict[str, int] = {}
+    for stack, value in profile.values().items():
+        assert re.fullmatch(r"process \d+: .*", stack[0].function)
+        by_process[stack[0].function] = by_process.get(stack[0].function, 0) + value
+    assert 2 == len(by_process)
+    names = {frame.function for sample in profile.samples if sample.count for frame in sample.stack}
+    assert {"child", "parent"} <= names
+    # What a process used between the last look at its clock and its end is not seen; interpreters start and end, too.
+    assert 1.5e9 <= sum(by_process.values()) <= 3.0e9
 
 
 def test_pprof_is_read_by_a_parser_of_the_published_schema(tmp_path):
@@ -146,10 +197,7 @@ def test_an_interrupt_ends_the_recording_and_keeps_it(tmp_path, duration, expect
     with workload(tmp_path) as process:
         arguments = ("record", "-p", str(process.pid), *duration, "-o", str(output))
         recorder = subprocess.Popen(command(*arguments), stderr=subprocess.PIPE, text=True)
-        eventually(lambda: reads(recorder.pid, process.pid), "py-spy runs")
-        # Let it see something: the window after the first one has begun.
-        first = reads(recorder.pid, process.pid)
-        eventually(lambda: reads(recorder.pid, process.pid) not in (None, first), "a second window")
+        await_samples(recorder.pid, process.pid)
         recorder.send_signal(signal.SIGINT)
         _, messages = recorder.communicate(timeout=30)
         assert process.poll() is None
@@ -157,17 +205,24 @@ def test_an_interrupt_ends_the_recording_and_keeps_it(tmp_path, duration, expect
     assert "hot" in self_counts(output.read_text())
 
 
-def reads(recorder: int, target: int) -> int | None:
-    """The pid of the py-spy that a recorder runs on a target."""
-    for path in Path("/proc").glob("[0-9]*"):
-        try:
-            parent = int((path / "stat").read_text().rpartition(") ")[2].split()[1])
-            arguments = (path / "cmdline").read_bytes().split(b"\0")
-        except OSError:
-            continue
-        if parent == recorder and arguments[:1][0].endswith(b"py-spy") and str(target).encode() in arguments:
-            return int(path.name)
-    return None
+def await_samples(recorder: int, target: int) -> None:
+    """Wait until a recorder has attached to a target, and that has worked for a while under its eyes."""
+    eventually(lambda: any(f"/proc/{target}/task" in name for name in open_files(recorder)), "it is attached")
+    used_s = cpu_s(target)
+    eventually(lambda: cpu_s(target) >= used_s + 0.5, "some work")
+
+
+def open_files(pid: int) -> list[str]:
+    names = []
+    for path in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(OSError):
+            names.append(str(path.readlink()))
+    return names
+
+
+def cpu_s(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def test_a_program_that_outlives_the_recording_is_ended(tmp_path):
@@ -188,9 +243,7 @@ def test_a_process_that_ends_while_it_is_recorded_leaves_a_profile(tmp_path):
     with workload(tmp_path) as process:
         arguments = ("record", "-p", str(process.pid), "-d", "60", "-o", str(tmp_path / "out.txt"))
         recorder = subprocess.Popen(command(*arguments), stderr=subprocess.PIPE, text=True)
-        eventually(lambda: reads(recorder.pid, process.pid), "py-spy runs")
-        first = reads(recorder.pid, process.pid)
-        eventually(lambda: reads(recorder.pid, process.pid) not in (None, first), "a second window")
+        await_samples(recorder.pid, process.pid)
         process.kill()
         process.wait()
         _, messages = recorder.communicate(timeout=30)

@@ -107,24 +107,27 @@ def is_clean(text: str) -> bool:
 
 
 def test_top_into_a_pipe_prints_a_table_for_each_refresh(tmp_path):
-    """The hot function is on top of both tables, with its share, its file and the seconds so far."""
+    """The hot function is on top of the tables, with its share, its file and the seconds so far."""
     with workload(tmp_path) as process:
-        finished = pyrometer("top", "-p", str(process.pid), "--iterations", "2", "--delay", "1")
+        finished = pyrometer("top", "-p", str(process.pid), "--iterations", "5", "--delay", "1")
     assert 0 == finished.returncode, finished.stderr
     tables = finished.stdout.strip().split("\n\n")
-    assert 2 == len(tables)
+    assert 5 == len(tables)
+    # On a machine full of other work the process may not get to run while it is looked at, for a second.
+    tables = [table for table in tables if len(table.splitlines()) > 2 and ": CPU 0%" not in table]
+    assert len(tables) >= 2
     seconds = []
     for table in tables:
         heading, _, first, *_ = table.splitlines()
         assert heading.startswith(f"busy_service (pid {process.pid}): CPU ")
         self_share, total_share, self_s, total_s, function, file = first.split()
-        assert ("hot", f"({tmp_path}/busy_service.py)") == (function, file)
+        assert ("hot", "(busy_service.py)") == (function, file)
         # Of a CPU that other work may share: the first place tells more than the number.
         assert 0 < float(self_share.rstrip("%")) <= float(total_share.rstrip("%")) < 150
         assert self_s == total_s
         seconds.append(float(self_s))
-    assert 0 < seconds[0] < seconds[1]
-    assert re.search(r"^ +\d\.\d% +\d+\.\d% .* main \(", tables[1], re.MULTILINE), (
+    assert 0 < seconds[0] < seconds[-1]
+    assert re.search(r"^ +\d\.\d% +\d+\.\d% .* main \(", tables[-1], re.MULTILINE), (
         "callers are in the table with their total"
     )
 

@@ -64,7 +64,7 @@ def test_every_route_answers_alike_on_both_engines(store):
         assert (tree.total_value, len(tree.total)) == (pytest.approx(28.2e9), 5)
         alpha = get("/hosts", HostsAnswer, host="alpha")
         assert alpha.hosts[0].cpu_utilization == pytest.approx(0.5)
-        assert len(alpha.series) == 10
+        assert len(alpha.series) == 11
         compared = get("/compare", CompareAnswer, service="shop", baseline="1.0", candidate="2.0")
         assert compared.functions[0].function == "Cart.price"
         assert [len(compared.functions), len(compared.operations)] == [4, 2]

@@ -1,4 +1,5 @@
--- Metrics of one host over time: gauges as the mean of each step, monotonic counters as rates per second.
+-- Metrics of one host over time, those of the whole host first, then those of its systemd units and containers: gauges
+-- as the mean of each step, monotonic counters as rates per second.
 -- Parameters: host (String), start_ms, end_ms (Int64, Unix ms), step_ms (UInt32), rows_max (UInt32: series).
 -- Columns: metric, unit, type, monotonic, attributes (map), steps (array, Unix ms, starts), values (array, same length).
 -- A counter's increase between two points belongs to the step of the later one; a fall is a restart and adds nothing.
@@ -12,7 +13,8 @@ WITH series AS
         any(metric_series.temporality = 'delta') AS delta,
         any(metric_series.attributes) AS attributes
     FROM metric_series
-    WHERE metric_series.host = {host:String} AND startsWith(metric_series.metric, 'system.')
+    WHERE metric_series.host = {host:String}
+        AND (startsWith(metric_series.metric, 'system.') OR startsWith(metric_series.metric, 'linux.cgroup.'))
     GROUP BY series_id
 )
 SELECT
@@ -57,5 +59,5 @@ FROM
     ORDER BY metric, attributes, step
 )
 GROUP BY metric, unit, counter, attributes
-ORDER BY metric, attributes
+ORDER BY startsWith(metric, 'system.') DESC, metric, attributes
 LIMIT {rows_max:UInt32}

@@ -1,12 +1,14 @@
 """A real HTTP server, real programs to watch, and waiting with a deadline, for the agent's tests."""
 
-import gzip
 import http.server
+import ssl
 import sys
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+
+from agent.compression import Compression, decompress
 
 
 def wait_until(condition: Callable[[], object], *, timeout_s: float = 30.0) -> None:
@@ -39,7 +41,7 @@ class Received:
 class HttpSink:
     """A small real HTTP server that keeps what it gets and answers as it is told, then with 200."""
 
-    def __init__(self, port: int = 0) -> None:
+    def __init__(self, port: int = 0, *, tls: ssl.SSLContext | None = None) -> None:
         self.received: list[Received] = []
         self.answers: list[Answer] = []
         sink = self
@@ -49,8 +51,7 @@ class HttpSink:
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["content-length"]))
-                if self.headers.get("content-encoding") == "gzip":
-                    body = gzip.decompress(body)
+                body = decompress(body, Compression(self.headers.get("content-encoding", "")))
                 headers = {key.lower(): value for key, value in self.headers.items()}
                 answer = sink.answers.pop(0) if sink.answers else Answer()
                 sink.released.wait(answer.delay_s)
@@ -73,7 +74,9 @@ class HttpSink:
 
         self.released = threading.Event()
         self._server = Server(("127.0.0.1", port), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        if tls:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self._server.server_address[1]}"
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
         self._thread.start()
 

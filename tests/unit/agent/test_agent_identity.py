@@ -1,71 +1,21 @@
 """Who a process is."""
 
-import os
 import re
-import shutil
-from pathlib import Path
 
 import pytest
-from agent_processes import PYTHON, WAITING
-from hypothesis import given
-from hypothesis import strategies as st
+from agent_processes import PYTHON, WAITING, wait_until
 
-from agent.identity import (
-    ATTRIBUTES_MAX,
-    KEY_CHARS_MAX,
-    VALUE_CHARS_MAX,
-    HostIdentity,
-    describe_process,
-    is_python,
-    parse_resource_attributes,
-    read_host_identity,
-    runtime_version,
-)
-from agent.matching import IdentityRules
-from agent.procfs import boot_time_s, read_executable, read_stat
-from agent.settings import IdentityRule, Match
+from agent.host_identity import HostIdentity
+from agent.identity import Identifier
+from agent.procfs import boot_time_s, list_pids, read_stat
+from agent.settings import IdentityRule, IdentitySettings, Match
 
 HOST = HostIdentity({"host.name": "h1", "host.id": "0123", "host.arch": "amd64", "os.type": "linux"}, boot_time_s())
 
 
 def describe(process, rules=()):
     process.stdout.readline()
-    return describe_process(read_stat(process.pid), HOST, IdentityRules(tuple(rules)))
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("service.name=shop,service.version=1.2", {"service.name": "shop", "service.version": "1.2"}),
-        (" service.name = shop , a=b ", {"service.name": "shop", "a": "b"}),
-        ("service.name=my%20shop%2C%20ltd", {"service.name": "my shop, ltd"}),
-        ("a=b=c", {"a": "b=c"}),
-        ("a=%zz", {"a": "%zz"}),
-        ("novalue,=x,,a=", {"a": ""}),
-        ("", {}),
-    ],
-)
-def test_resource_attributes_are_parsed_as_the_specification_says(text, expected):
-    """Pairs are trimmed and percent-decoded; what is not a pair is left out."""
-    assert parse_resource_attributes(text) == expected
-
-
-@given(st.text(max_size=300))
-def test_any_text_is_parsed_within_the_limits(text):
-    """Hostile text raises nothing and cannot grow past the limits."""
-    found = parse_resource_attributes(text)
-
-    assert len(found) <= ATTRIBUTES_MAX
-    assert all(0 < len(key) <= KEY_CHARS_MAX and len(value) <= VALUE_CHARS_MAX for key, value in found.items())
-
-
-def test_too_many_and_too_long_attributes_are_cut():
-    """The number of attributes, and the length of each, is bounded."""
-    many = parse_resource_attributes(",".join(f"k{i}={'v' * 5000}" for i in range(1000)))
-
-    assert len(many) == ATTRIBUTES_MAX
-    assert set(map(len, many.values())) == {VALUE_CHARS_MAX}
-    assert parse_resource_attributes(f"{'k' * 300}=v") == {}
+    return Identifier(HOST, IdentitySettings(rules=tuple(rules))).describe(read_stat(process.pid))
 
 
 def test_a_process_says_itself_who_it_is(start_process):
@@ -138,7 +88,7 @@ def test_process_attributes_follow_the_conventions(start_process):
     """Pid, start, executable and runtime are there; the instance id is a stable UUID."""
     process = start_process(PYTHON, "-c", WAITING)
     attributes = describe(process).attributes
-    again = describe_process(read_stat(process.pid), HOST, IdentityRules(())).attributes
+    again = Identifier(HOST, IdentitySettings(rules=())).describe(read_stat(process.pid)).attributes
 
     assert attributes["process.pid"] == process.pid
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", attributes["process.creation.time"])
@@ -150,49 +100,162 @@ def test_process_attributes_follow_the_conventions(start_process):
     assert attributes["host.name"] == "h1"
 
 
-def test_python_is_told_from_other_programs(start_process):
-    """An interpreter is one by its name; a shell and a sleep are not."""
-    python = start_process(PYTHON, "-c", WAITING)
-    sleep = start_process("/bin/sleep", "60")
-    python.stdout.readline()
-
-    assert is_python(read_stat(python.pid), read_executable(python.pid))
-    assert not is_python(read_stat(sleep.pid), read_executable(sleep.pid))
+def describe_pid(pid, **settings):
+    return Identifier(HOST, IdentitySettings(rules=(), **settings)).describe(read_stat(pid)).attributes
 
 
-def test_hidden_program_is_taken_by_its_short_name():
-    """Where the program cannot be read, the kernel's name decides, so that the missing right shows."""
-    stat = read_stat(os.getpid())
+_POOL = """
+import multiprocessing, os, sys
 
-    assert is_python(stat, "") == stat.command.startswith("python")
+def work(pipe):
+    pipe.send(os.getpid())
+    pipe.recv()
 
-
-def test_runtime_version_comes_from_the_program_or_its_library(start_process):
-    """The version stands in the executable's name; a program without it and without libpython has none."""
-    sleep = start_process("/bin/sleep", "60")
-
-    assert runtime_version(1, "/usr/bin/python3.13") == "3.13"
-    assert runtime_version(sleep.pid, "/usr/bin/sleep") == ""
-
-
-def test_host_identity_names_the_machine():
-    """Host name, architecture and boot time are known, and the agent's own environment can rename the host."""
-    host = read_host_identity({"OTEL_RESOURCE_ATTRIBUTES": "host.name=renamed,service.name=no"})
-
-    assert host.attributes["host.name"] == "renamed"
-    assert host.attributes["os.type"] == "linux"
-    assert host.attributes["host.arch"] in {"amd64", "arm64"}
-    assert "service.name" not in host.attributes
-    assert host.boot_time_s > 1_500_000_000
+if __name__ == '__main__':
+    context = multiprocessing.get_context(sys.argv[1])
+    if sys.argv[1] == 'forkserver':
+        context.set_forkserver_preload([])
+    ours, theirs = context.Pipe()
+    worker = context.Process(target=work, args=(theirs,))
+    worker.start()
+    print(ours.recv(), flush=True)
+    sys.stdin.read()
+"""
 
 
-def test_a_renamed_interpreter_is_still_python(start_process, tmp_path):
-    """A copy of the interpreter under another name is found by the libpython it has mapped, where it has one."""
-    real = os.path.realpath(PYTHON)
-    copy = tmp_path / "myapp"
-    shutil.copy(real, copy)
-    process = start_process(str(copy), "-c", WAITING, environment={"PYTHONHOME": "/usr"})
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_workers_of_multiprocessing_are_their_service(start_process, tmp_path, method):
+    """Whatever started a worker, it bears the name of the service it works for, and its part in it."""
+    script = tmp_path / "pool.py"
+    script.write_text(_POOL)
+    environment = {"OTEL_RESOURCE_ATTRIBUTES": "service.version=1.2"} if method == "fork" else {}
+    main = start_process(PYTHON, str(script), method, environment=environment)
+    worker = int(main.stdout.readline())
+    tree = {pid: describe_pid(pid) for pid in list_pids() if is_descendant(pid, main.pid)}
+
+    assert {attributes["service.name"] for attributes in tree.values()} == {"pool"}
+    assert (tree[main.pid]["pyrometer.process.role"], tree[worker]["pyrometer.process.role"]) == ("main", "worker")
+    helpers = {pid for pid, attributes in tree.items() if attributes["pyrometer.process.role"] == "helper"}
+    assert tree.keys() - helpers == {main.pid, worker}
+    assert len(helpers) == {"fork": 0, "spawn": 1, "forkserver": 2}[method]
+
+
+def is_descendant(pid, ancestor):
+    while pid > 1 and pid != ancestor:
+        stat = read_stat(pid)
+        pid = stat.parent_pid if stat else 0
+    return pid == ancestor
+
+
+_TITLED = """
+import ctypes, os, sys
+title = sys.argv[1].encode()
+if len(sys.argv) > 2 and os.fork():
+    print('up', flush=True)
+    sys.stdin.read()
+    os._exit(0)
+fields = open('/proc/self/stat').read().rpartition(')')[2].split()
+begin, end = int(fields[45]), int(fields[48])   # arg_start, env_end: the title runs over the environment
+ctypes.memset(begin, 0, end - begin)
+ctypes.memmove(begin, title, len(title))
+print(os.getpid(), flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_title_over_command_line_and_environment_still_names_the_service(start_process, tmp_path):
+    """A process that wrote a title where its arguments and environment were is named by what the title tells."""
+    script = tmp_path / "serve.py"
+    script.write_text(_TITLED)
+    process = start_process(
+        PYTHON, str(script), "gunicorn: worker [shop.wsgi:application]", environment={"OTEL_SERVICE_NAME": "lost"}
+    )
     process.stdout.readline()
-    linked = "libpython" in Path(f"/proc/{process.pid}/maps").read_text()
+    attributes = describe_pid(process.pid)
 
-    assert is_python(read_stat(process.pid), read_executable(process.pid)) == linked
+    assert attributes["service.name"] == "shop"
+    assert attributes["pyrometer.process.role"] == "worker"
+
+
+def test_a_worker_with_a_title_of_its_own_has_what_its_parent_says(start_process, tmp_path):
+    """Where only the worker wrote a title, name and version come from the process that forked it."""
+    script = tmp_path / "serve.py"
+    script.write_text(_TITLED)
+    process = start_process(
+        PYTHON,
+        str(script),
+        "job 1234 of a customer",
+        "fork",
+        environment={"OTEL_RESOURCE_ATTRIBUTES": "service.name=shop,service.version=1.2"},
+    )
+    lines = {process.stdout.readline().strip(), process.stdout.readline().strip()}
+    (worker,) = [int(line) for line in lines if line != b"up"]
+    attributes = describe_pid(worker)
+
+    assert (attributes["service.name"], attributes["service.version"]) == ("shop", "1.2")
+    assert attributes["pyrometer.process.role"] == "worker"
+
+
+def test_a_program_with_a_name_of_its_own_is_no_worker_of_its_starter(start_process, tmp_path):
+    """A service that starts another one, as a supervisor does, does not lend it its name."""
+    other, starter = tmp_path / "billing.py", tmp_path / "boss.py"
+    other.write_text("import sys; print('up', flush=True); sys.stdin.read()")
+    starter.write_text(f"import subprocess, sys; subprocess.run([sys.executable, {str(other)!r}])")
+    process = start_process(PYTHON, str(starter))
+    process.stdout.readline()
+    (child,) = [pid for pid in list_pids() if pid != process.pid and is_descendant(pid, process.pid)]
+    attributes = describe_pid(child)
+
+    assert attributes["service.name"] == "billing"
+    assert attributes["pyrometer.process.role"] == "main"
+
+
+def test_the_commit_is_the_release_only_where_asked_for(start_process, tmp_path):
+    """With identity.git the commit of the working directory is version and vcs.*; a version that is told wins."""
+    revision = "0123456789" * 4
+    (tmp_path / ".git" / "refs" / "heads").mkdir(parents=True)
+    (tmp_path / ".git" / "HEAD").write_text("ref: refs/heads/main\n")
+    (tmp_path / ".git" / "refs" / "heads" / "main").write_text(revision + "\n")
+    code = f"import os; os.chdir({str(tmp_path)!r}); {WAITING}"
+    silent = start_process(PYTHON, "-c", code)
+    telling = start_process(PYTHON, "-c", code, environment={"OTEL_RESOURCE_ATTRIBUTES": "service.version=1.2"})
+    silent.stdout.readline()
+    telling.stdout.readline()
+    found = describe_pid(silent.pid, git=True)
+
+    assert (found["service.version"], found["vcs.ref.head.revision"]) == (revision[:12], revision)
+    assert found["vcs.ref.head.name"] == "main"
+    assert describe_pid(telling.pid, git=True)["service.version"] == "1.2"
+    assert "service.version" not in describe_pid(silent.pid)
+
+
+def test_a_file_system_that_does_not_answer_is_counted(start_process, monkeypatch):
+    """Where the commit cannot be had in time, the process is described without it, and that is counted."""
+    process = start_process(PYTHON, "-c", WAITING)
+    process.stdout.readline()
+    counted = []
+
+    def never(*_):
+        raise TimeoutError
+
+    monkeypatch.setattr("agent.checkout.CommitReader.read", never)
+    identifier = Identifier(HOST, IdentitySettings(rules=(), git=True), count=counted.append)
+
+    assert identifier.describe(read_stat(process.pid)).attributes["process.pid"] == process.pid
+    assert counted == ["git_timeout"]
+
+
+def test_the_tree_of_a_real_server_is_one_service(start_process, tmp_path):
+    """The main process of uvicorn, its workers and the helper of multiprocessing all bear the application's name."""
+    (tmp_path / "shop.py").write_text("async def app(scope, receive, send): pass")
+    arguments = ["shop:app", "--app-dir", str(tmp_path), "--workers", "2", "--port", "0", "--log-level", "critical"]
+    main = start_process(PYTHON, "-m", "uvicorn", *arguments)
+
+    def roles():
+        tree = [describe_pid(pid) for pid in list_pids() if is_descendant(pid, main.pid) and read_stat(pid)]
+        assert {attributes["service.name"] for attributes in tree} == {"shop"}
+        return sorted(attributes["pyrometer.process.role"] for attributes in tree)
+
+    wait_until(lambda: roles() == ["helper", "main", "worker", "worker"])
+    main.terminate()
+    main.wait()

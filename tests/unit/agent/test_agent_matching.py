@@ -13,6 +13,10 @@ FACTS = ProcessFacts(
     cgroup="0::/app.slice/shop.service",
     command_line="python3 /srv/shop/app.py --port 80",
     service="shop",
+    container="0123456789abcdef" * 4,
+    image="registry.example.org/team/shop:1.2",
+    pod="3f1c2a5e-8d77-4b0c-9a51-0c2f4e6a7b89",
+    unit="shop.service",
 )
 
 
@@ -23,6 +27,12 @@ FACTS = ProcessFacts(
         (Match(user="^www-data$"), True),
         (Match(user="^www$"), False),
         (Match(cgroup="app.slice"), True),
+        (Match(unit="^shop\\.service$"), True),
+        (Match(container="^0123"), True),
+        (Match(image="/shop:1\\."), True),
+        (Match(pod="^3f1c2a5e-"), True),
+        (Match(pod="."), True),
+        (Match(pod="^other"), False),
         (Match(service="^shop$", command_line=r"--port \d+"), True),
         (Match(service="^shop$", command_line="--nothing"), False),
         (Match(), False),

@@ -2,7 +2,10 @@
 
 import os
 import re
+import subprocess
+import sys
 import time
+from importlib.metadata import version
 
 import psutil
 import pytest
@@ -12,44 +15,59 @@ from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from agent.destination import Signal
-from agent.hostmetrics import HostReader
-from agent.identity import HostIdentity
-from agent.metric_export import start_metrics
+from agent.host.processes import ProcessReadings
+from agent.host.readings import Reading, read_all
+from agent.host_identity import HostIdentity
+from agent.metric_export import MetricReporter
+from agent.metric_instruments import MetricInstruments, Report
+from agent.procfs import boot_time_s, read_stat
+from agent.python_process import PythonProcess
+from agent.reader.engine import Target
 from agent.selfmetrics import SelfMetrics, build_registry, prometheus_name
 from agent.settings import MetricsSettings
 from pyrometer import semconv
 
 
 class KeepingExporter:
-    """An exporter that keeps what it is given."""
+    """An exporter that keeps what it is given, and says whether it has room."""
 
-    def __init__(self):
+    def __init__(self, *, room=True):
         self.bodies = []
+        self._room = room
 
     def offer(self, signal, body):
         assert signal is Signal.METRICS
         self.bodies.append(body)
-        return True
+        return self._room
+
+
+def a_reporter(exporter, metrics, processes):
+    host = HostIdentity({"host.name": "h1", "host.id": "1"}, boot_time_s())
+    return MetricReporter(MetricsSettings(interval_s=3600.0), host, metrics, exporter, processes)
 
 
 @pytest.fixture(scope="module")
 def exported():
-    """All metrics of two reports, by name, and the resource they came from."""
+    """All metrics of two reports, by name, and the resources they came from: the agent's and the watched process's."""
     exporter, metrics = KeepingExporter(), SelfMetrics()
     for metric in semconv.AGENT_METRICS:
         labels = {attribute.rpartition(".")[2]: "x" for attribute in metric.attributes}
         (metrics.add if metric.kind == "counter" else metrics.set)(metric.name, 3, **labels)
-    host = HostIdentity({"host.name": "h1", "host.id": "1"}, 0)
-    provider = start_metrics(MetricsSettings(interval_s=3600.0), host, metrics, exporter)
+    stat = read_stat(os.getpid())
+    this = PythonProcess(Target(os.getpid(), stat.start_ticks), {"service.name": "test", "process.pid": 1}, stat, -1)
+    reporter = a_reporter(exporter, metrics, lambda: (this,))
     began = time.monotonic()
+    reporter.start()
     wait_until(lambda: time.monotonic() - began > 0.6)  # so that the second report has a CPU utilization
-    provider.shutdown()
+    reporter.close(30)
     by_name = {}
     for body in exporter.bodies:
-        (resource_metrics,) = ExportMetricsServiceRequest.FromString(body).resource_metrics
-        for scope in resource_metrics.scope_metrics:
-            by_name.update({metric.name: metric for metric in scope.metrics})
-    return by_name, resource_metrics
+        resources = ExportMetricsServiceRequest.FromString(body).resource_metrics
+        for resource_metrics in resources:
+            for scope in resource_metrics.scope_metrics:
+                by_name.update({metric.name: metric for metric in scope.metrics})
+    assert len(exporter.bodies) == 2
+    return by_name, resources
 
 
 def points(metric):
@@ -60,6 +78,17 @@ def points(metric):
         )
         for point in data.data_points
     }
+
+
+def attributes_of(resource_metrics):
+    pairs = resource_metrics.resource.attributes
+    return {pair.key: pair.value.string_value or pair.value.int_value for pair in pairs}
+
+
+def starts_of(resource_metrics, declared):
+    names = {metric.name for metric in declared}
+    metrics = [metric for scope in resource_metrics.scope_metrics for metric in scope.metrics if metric.name in names]
+    return {point.start_time_unix_nano for metric in metrics for point in metric.sum.data_points}
 
 
 def test_every_emitted_metric_is_declared(exported):
@@ -77,7 +106,8 @@ def test_every_emitted_metric_is_declared(exported):
 def test_every_declared_metric_is_emitted(exported):
     """Nothing is declared that is never sent; what a machine may lack is excepted."""
     missing = semconv.METRICS.keys() - exported[0].keys()
-    lacking = {semconv.SYSTEM_PAGING_UTILIZATION, semconv.SYSTEM_CPU_PHYSICAL_COUNT, semconv.SYSTEM_DISK_IO}
+    lacking = {semconv.SYSTEM_PAGING_UTILIZATION, semconv.SYSTEM_CPU_PHYSICAL_COUNT, semconv.SYSTEM_CPU_FREQUENCY}
+    lacking |= {name for name in semconv.METRICS if name.startswith(("system.disk.", "linux.cgroup.", "system.linux."))}
     if not any(part.mountpoint == "/" for part in psutil.disk_partitions(all=True)):  # in a chroot
         lacking |= {name for name in semconv.METRICS if name.startswith("system.filesystem.")}
 
@@ -85,14 +115,16 @@ def test_every_declared_metric_is_emitted(exported):
 
 
 def test_names_follow_the_installed_conventions():
-    """Each name that is not ours stands in the conventions' own package, load averages excepted."""
-    from opentelemetry.semconv._incubating.metrics import system_metrics  # noqa: PLC0415
+    """Each name stands in the conventions' own package, but for those semconv says they lack."""
+    from opentelemetry.semconv._incubating.metrics import process_metrics, system_metrics  # noqa: PLC0415
 
-    known = {value for value in vars(system_metrics).values() if isinstance(value, str)}
-    ours = {metric.name for metric in semconv.HOST_METRICS}
-    loads = {semconv.SYSTEM_LOAD_AVERAGE_1M, semconv.SYSTEM_LOAD_AVERAGE_5M, semconv.SYSTEM_LOAD_AVERAGE_15M}
+    texts = [value for module in (process_metrics, system_metrics) for value in vars(module).values()]
+    known = {text for text in texts if isinstance(text, str)}
+    ours = {metric.name for metric in semconv.HOST_METRICS + semconv.PROCESS_METRICS}
+    lacking = {semconv.SYSTEM_LOAD_AVERAGE_1M, semconv.SYSTEM_LOAD_AVERAGE_5M, semconv.SYSTEM_LOAD_AVERAGE_15M}
+    lacking |= {semconv.SYSTEM_MEMORY_LINUX_OOM_KILLS, semconv.SYSTEM_LINUX_PRESSURE_TIME}
 
-    assert ours - known == loads
+    assert {name for name in ours - known if not name.startswith("linux.cgroup.")} == lacking
 
 
 def test_values_make_sense_together(exported):
@@ -111,14 +143,143 @@ def test_values_make_sense_together(exported):
 
 
 def test_the_resource_names_agent_and_host(exported):
-    """Metrics come from the agent, on a host, with the schema they follow."""
-    _, resource_metrics = exported
-    attributes = {pair.key: pair.value.string_value for pair in resource_metrics.resource.attributes}
+    """The host's metrics come from the agent, with the schema they follow and the SDK; a process's from the process."""
+    _, (agent, process) = exported
 
-    assert attributes["service.name"] == "pyrometer-agent"
-    assert attributes["host.name"] == "h1"
-    assert attributes["os.name"]
-    assert resource_metrics.schema_url == semconv.SCHEMA_URL
+    assert attributes_of(agent)["service.name"] == "pyrometer-agent"
+    assert attributes_of(agent)["host.name"] == "h1"
+    assert attributes_of(agent)["os.name"]
+    assert attributes_of(agent)["telemetry.sdk.name"] == "opentelemetry"
+    assert attributes_of(agent)["telemetry.sdk.version"] == version("opentelemetry-sdk")
+    assert attributes_of(process) == {"service.name": "test", "process.pid": 1}
+    assert {one.schema_url for one in (agent, process)} == {semconv.SCHEMA_URL}
+
+
+def test_counters_say_when_they_were_zero(exported):
+    """The host's count since it booted, a process's since it started, the agent's since it started."""
+    _, (agent, process) = exported
+    host, own = starts_of(agent, semconv.HOST_METRICS), starts_of(agent, semconv.AGENT_METRICS)
+    ((boot,), (process_start,), (agent_start,)) = host, starts_of(process, semconv.PROCESS_METRICS), own
+
+    assert boot == boot_time_s() * 10**9
+    assert boot < process_start < agent_start < time.time_ns()
+
+
+def test_a_reader_that_fails_takes_none_of_the_others_with_it():
+    """Its failure is counted by its name."""
+    metrics = SelfMetrics()
+
+    def broken():
+        yield Reading(semconv.SYSTEM_UPTIME, 1)
+        raise ValueError("a form nobody has seen")
+
+    readings = read_all({"broken": broken, "whole": lambda: [Reading(semconv.SYSTEM_UPTIME, 2)]}, metrics)
+
+    assert Reading(semconv.SYSTEM_UPTIME, 2) in readings
+    assert metrics.value(semconv.AGENT_HOST_READ_ERRORS, reason="broken") == 1
+
+
+def test_a_report_that_fails_is_counted_and_others_follow():
+    """The reporter's thread outlives what goes wrong in it."""
+    metrics, exporter = SelfMetrics(), KeepingExporter()
+    answers = iter([OSError("gone"), ()])
+
+    def processes():
+        answer = next(answers)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    reporter = a_reporter(exporter, metrics, processes)
+    reporter.start()
+    wait_until(lambda: metrics.value(semconv.AGENT_HOST_READ_ERRORS, reason="report"))
+    reporter.close(30)
+
+    assert len(exporter.bodies) == 1
+
+
+NO_TEXT = b"sd\xff".decode("utf-8", "surrogateescape")
+
+
+def send(reports, metrics):
+    """Send reports of the host's readings and processes; return what came of each."""
+    exporter = KeepingExporter()
+    instruments = MetricInstruments({"service.name": "a"}, 1, metrics, exporter)
+    for host, processes in reports:
+        instruments.send(Report(host=host, processes=processes, time_unix_ns=3))
+    instruments.close()
+    return [ExportMetricsServiceRequest.FromString(body) for body in exporter.bodies]
+
+
+def test_names_that_are_no_text_can_be_sent():
+    """A device or a process may be called by bytes that are no UTF-8; the request is valid all the same."""
+    reading = Reading(semconv.SYSTEM_DISK_IO, 1, {semconv.SYSTEM_DEVICE: NO_TEXT})
+    process = ProcessReadings({"service.name": NO_TEXT}, 1.0, [Reading(semconv.PROCESS_THREAD_COUNT, 1)])
+    (request,) = send([([reading], [process])], SelfMetrics())
+    host, service = request.resource_metrics
+
+    assert list(points(host.scope_metrics[0].metrics[0])) == [((semconv.SYSTEM_DEVICE, "sd?"),)]
+    assert attributes_of(service) == {"service.name": "sd?"}
+
+
+def test_what_went_away_is_not_sent_any_longer():
+    """An interface that is no more has no point in the reports that follow."""
+    first, second = ([Reading(semconv.SYSTEM_NETWORK_IO, 5, {semconv.SYSTEM_DEVICE: name})] for name in "ab")
+    _, request = send([(first, ()), (second, ())], SelfMetrics())
+
+    ((metric,),) = (scope.metrics for scope in request.resource_metrics[0].scope_metrics)
+    assert {((semconv.SYSTEM_DEVICE, "b"),): 5} == points(metric)
+
+
+def test_interfaces_may_come_and_go_all_day():
+    """However many there were, each has its own series, and counts from the boot."""
+    reports = [
+        ([Reading(semconv.SYSTEM_NETWORK_IO, 5, {semconv.NETWORK_INTERFACE_NAME: f"veth{n}"}) for n in names], ())
+        for names in (range(start, start + 500) for start in range(0, 5000, 500))
+    ]
+    *_, request = send(reports, SelfMetrics())
+
+    ((metric,),) = (scope.metrics for scope in request.resource_metrics[0].scope_metrics)
+    names = {((semconv.NETWORK_INTERFACE_NAME, f"veth{n}"),) for n in range(4500, 5000)}
+    assert dict.fromkeys(names, 5) == points(metric)
+    assert starts_of(request.resource_metrics[0], semconv.HOST_METRICS) == {10**9}
+
+
+def test_many_series_at_once_are_all_sent():
+    """The SDK's own limit of 2,000 does not apply: there are limits by setting, with counters."""
+    readings = [
+        Reading(semconv.SYSTEM_NETWORK_IO, 5, {semconv.NETWORK_INTERFACE_NAME: f"veth{n}"}) for n in range(3000)
+    ]
+    (request,) = send([(readings, ())], SelfMetrics())
+
+    ((metric,),) = (scope.metrics for scope in request.resource_metrics[0].scope_metrics)
+    assert len(points(metric)) == 3000
+
+
+def test_a_number_that_cannot_be_sent_is_counted():
+    """A report that cannot be encoded is counted, and the one that follows is sent."""
+    metrics = SelfMetrics()
+    reports = [([Reading(semconv.SYSTEM_NETWORK_IO, number)], ()) for number in (2**70, 1)]
+
+    assert len(send(reports, metrics)) == 1
+    assert metrics.value(semconv.AGENT_HOST_READ_ERRORS, reason="report") == 1
+
+
+def test_a_request_without_room_is_left_to_the_sender():
+    """The sender counts what it has no room for; nothing is raised."""
+    metrics = SelfMetrics()
+    instruments = MetricInstruments({}, 1, metrics, KeepingExporter(room=False))
+    instruments.send(Report(host=[Reading(semconv.SYSTEM_UPTIME, 1)], processes=(), time_unix_ns=3))
+
+    assert metrics.value(semconv.AGENT_HOST_READ_ERRORS, reason="report") == 0
+
+
+def test_the_sdk_is_loaded_by_the_first_report_only():
+    """An agent is ready before the SDK is loaded, and one without metrics never loads it."""
+    code = "import agent.daemon, sys; print('opentelemetry.sdk' in sys.modules)"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert result.stdout.strip() == "False"
 
 
 def test_own_numbers_show_on_metrics_too():
@@ -144,22 +305,3 @@ def test_own_cpu_time_includes_the_present():
     metrics = SelfMetrics()
     ((_, before),) = metrics.points(semconv.AGENT_CPU_TIME)
     wait_until(lambda: sum(range(10_000)) and metrics.points(semconv.AGENT_CPU_TIME)[0][1] > before)
-
-
-def test_devices_beyond_the_limit_are_counted():
-    """No more devices of a kind are reported than allowed, and what is left out is counted."""
-    metrics = SelfMetrics()
-    reader = HostReader(metrics, devices_max=1)
-    interfaces = {labels[semconv.NETWORK_INTERFACE_NAME] for _, labels in reader.network_io()}
-    everything = HostReader(SelfMetrics(), devices_max=1000)
-    total = {labels[semconv.NETWORK_INTERFACE_NAME] for _, labels in everything.network_io()}
-
-    assert len(interfaces) == min(1, len(total))
-    assert metrics.value(semconv.AGENT_DEVICES_IGNORED) == max(0, len(total) - 1)
-
-
-def test_utilization_of_a_mere_moment_is_left_out():
-    """Two looks at once give no share, and do not spoil the next."""
-    reader = HostReader(SelfMetrics(), devices_max=1)
-
-    assert list(reader.cpu_utilization()) == []

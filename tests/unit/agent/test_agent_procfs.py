@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from agent.procfs import (
     TICK_NS,
     clock_deltas,
-    container_id,
     parse_stat,
     read_arguments,
     read_environment,
@@ -89,27 +88,6 @@ def test_a_process_that_is_not_there_reads_as_nothing():
     assert read_arguments(pid) == []
     assert read_environment(pid, ("PATH",)) == {}
     assert read_thread_clocks(pid, 10) == {}
-
-
-_ID = "0123456789abcdef" * 4
-
-
-@pytest.mark.parametrize(
-    ("cgroup", "expected"),
-    [
-        (f"0::/system.slice/docker-{_ID}.scope", _ID),
-        (f"12:cpu:/docker/{_ID}", _ID),
-        (f"1:name=systemd:/kubepods/burstable/pod12-34/{_ID}\n", _ID),
-        (f"0::/kubepods.slice/kubepods-pod1.slice/cri-containerd-{_ID}.scope", _ID),
-        (f"0::/kubepods/pod1/crio-{_ID}/supervisor", _ID),
-        ("0::/user.slice/user-1000.slice/session-1.scope", ""),
-        (f"0::/x/{_ID}ff", ""),
-        ("", ""),
-    ],
-)
-def test_container_id_is_found_in_the_forms_of_each_runtime(cgroup, expected):
-    """Docker, containerd and CRI-O paths give the id; others give nothing."""
-    assert container_id(cgroup) == expected
 
 
 def test_thread_clocks_show_which_thread_ran():

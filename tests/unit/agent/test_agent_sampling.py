@@ -8,16 +8,28 @@ from pathlib import Path
 import pytest
 from agent_processes import BUSY, PYTHON, WAITING, wait_until
 
-from agent.identity import HostIdentity, describe_process
-from agent.matching import IdentityRules
+from agent.governor import Governor
+from agent.host.ledger import HostLedger, read_busy_ns
+from agent.host_identity import HostIdentity
+from agent.identity import Identifier
 from agent.procfs import boot_time_s, parse_stat, read_stat
 from agent.reader.engine import Window
+from agent.reader.pace import Pace
+from agent.reader.pyspy import PySpyAttachment
 from agent.sampling import SamplingLoop
 from agent.selfmetrics import SelfMetrics
-from agent.settings import AgentSettings, Match, SamplingSettings, TargetSettings
+from agent.settings import (
+    AgentSettings,
+    BudgetSettings,
+    IdentitySettings,
+    LedgerSettings,
+    Match,
+    SamplingSettings,
+    TargetSettings,
+)
 from agent.targets import Scanner
 from pyrometer import semconv
-from pyrometer.errors import NotPythonError, PermissionDeniedError, PyrometerError, TargetNotFoundError
+from pyrometer.errors import NotPythonError, PermissionDeniedError, PyrometerError, RefusedError, TargetNotFoundError
 from pyrometer.values import NOT_SAMPLED, Frame, Sample
 
 HOST = HostIdentity({"host.name": "h1"}, boot_time_s())
@@ -33,6 +45,7 @@ class ScriptedEngine:
         self.window_s = window_s
         self.error = error
         self.attached = []
+        self.asked_s = None
         self.concurrent = self.concurrent_max = 0
         self._lock = threading.Lock()
 
@@ -51,11 +64,12 @@ class ScriptedAttachment:
         self._engine = engine
         self._detached = threading.Event()
 
-    def sample(self):
+    def sample(self, window_s=None):
         if self._engine.error:
             raise self._engine.error
         self._engine.enter(1)
         started = time.time_ns()
+        self._engine.asked_s = window_s
         self._detached.wait(self._engine.window_s)
         self._engine.enter(-1)
         return Window(
@@ -72,21 +86,35 @@ class ScriptedAttachment:
         self._detached.set()
 
 
+class ProgramEngine(ScriptedEngine):
+    """One whose windows pass for programs of their own."""
+
+    def attach(self, target):
+        super().attach(target)
+        return ProgramAttachment(self)
+
+
+class ProgramAttachment(ScriptedAttachment, PySpyAttachment):
+    """Scripted, and of the kind that starts programs."""
+
+
 class Running:
     """A loop in a thread, with what it delivered."""
 
-    def __init__(self, engine, service, **sampling):
+    def __init__(self, engine, service, *, windows_max=16, rss_mib=4096, ledger=None, **sampling):
         self.profiles = []
         self.metrics = SelfMetrics()
-        sampling = {"window_s": 0.5, "busy_share_min": 0.01, **sampling}
+        sampling = {"window_s": 0.5, "busy_share_min": 0.01, "carry_s_max": 1.0, **sampling}
         settings = AgentSettings(
             targets=TargetSettings(allow=(Match(service=service),), scan_interval_s=0.1, young_s=0.0),
             sampling=SamplingSettings(**sampling),
         )
-        scanner = Scanner(
-            settings.targets, lambda stat: describe_process(stat, HOST, IdentityRules(())), own_pid=2**22 + 1
+        scanner = Scanner(settings.targets, Identifier(HOST, IdentitySettings(rules=())).describe, own_pid=2**22 + 1)
+        budget = BudgetSettings(cpu_percent=1000.0, rss_mib=rss_mib)
+        governor = Governor(budget, Pace(19.0), self.metrics, window_s=0.5, windows_max=windows_max)
+        self.loop = SamplingLoop(
+            settings, scanner, engine, self.profiles.extend, self.metrics, governor=governor, ledger=ledger
         )
-        self.loop = SamplingLoop(settings, scanner, engine, self.profiles.extend, self.metrics)
         self._thread = threading.Thread(target=self.loop.run)
         self._thread.start()
 
@@ -100,7 +128,8 @@ class Running:
             sample.value / 1e9
             for profile in list(self.profiles)
             for sample in profile.samples
-            if sample.stack[-1].function == function and (pid is None or profile.attributes["process.pid"] == pid)
+            if function in [frame.function for frame in sample.stack]
+            and (pid is None or profile.attributes.get("process.pid") == pid)
         )
 
     def errors(self, reason):
@@ -136,7 +165,7 @@ def test_a_busy_process_is_sampled_and_the_bill_adds_up(watch, start_process):
     running = watch(ScriptedEngine(), "^busy-sum$")
     wait_until(running.loop.scanned.is_set)
     process = named(start_process, "busy-sum", BUSY)
-    wait_until(lambda: running.cpu_s("hot") > 0.5)
+    wait_until(lambda: running.cpu_s("hot") > 1.0)
     process.send_signal(signal.SIGSTOP)
     wait_until(lambda: thread_states(process.pid) == {"T"})
     running.stop()
@@ -145,6 +174,24 @@ def test_a_busy_process_is_sampled_and_the_bill_adds_up(watch, start_process):
     assert sampled_s + unsampled_s == pytest.approx(read_stat(process.pid).cpu_ns / 1e9, abs=1e-6)
     assert sampled_s > unsampled_s
     assert running.metrics.value(semconv.AGENT_SAMPLES_LATE) == 2 * running.metrics.value(semconv.AGENT_WINDOWS)
+
+
+def test_a_stopped_process_is_left_alone_until_it_goes_on(watch, start_process):
+    """No window is begun on a process that a signal has stopped, however busy it was, and it is counted as stopped."""
+    running = watch(ScriptedEngine(), "^stopped$")
+    process = named(start_process, "stopped", BUSY)
+
+    def count(state):
+        return running.metrics.value(semconv.AGENT_TARGETS, state=state)
+
+    wait_until(lambda: running.metrics.value(semconv.AGENT_WINDOWS) >= 2)
+    process.send_signal(signal.SIGSTOP)
+    wait_until(lambda: (count("stopped"), count("sampled")) == (1, 0))
+    windows, profiles = running.metrics.value(semconv.AGENT_WINDOWS), len(running.profiles)
+    wait_until(lambda: len(running.profiles) >= profiles + 2)
+    assert running.metrics.value(semconv.AGENT_WINDOWS) <= windows + 1  # the one that was ending just then
+    process.send_signal(signal.SIGCONT)
+    wait_until(lambda: running.metrics.value(semconv.AGENT_WINDOWS) >= windows + 3)
 
 
 def test_an_exec_is_accounted_once(watch, start_process):
@@ -226,7 +273,7 @@ def test_no_more_are_sampled_at_once_than_allowed(watch, start_process):
     """With one place for two busy processes, never two are sampled together, and both have their CPU time reported."""
     processes = [named(start_process, "crowd", BUSY) for _ in range(2)]
     engine = ScriptedEngine()
-    running = watch(engine, "^crowd$", concurrent_max=1)
+    running = watch(engine, "^crowd$", windows_max=1)
     functions = ("hot", "[not sampled]")
     wait_until(lambda: all(sum(running.cpu_s(name, process.pid) for name in functions) > 0.1 for process in processes))
 
@@ -310,3 +357,58 @@ def test_stopping_is_quick_and_keeps_what_was_seen(watch, start_process):
     assert time.monotonic() - started < 2.0
     assert running.cpu_s("hot") + running.cpu_s("[not sampled]") > 0
     assert any(sample.stack == HOT for profile in running.profiles for sample in profile.samples)
+
+
+def test_time_of_a_refused_process_says_why(watch, start_process):
+    """CPU time of a process that cannot be read is shown under the reason."""
+    process = named(start_process, "refused", BUSY)
+    running = watch(ScriptedEngine(error=RefusedError("not this one", reason="free-threaded")), "^refused$")
+    wait_until(lambda: running.cpu_s("[refused: free-threaded]", process.pid) > 0.2)
+
+    assert running.errors("free-threaded") >= 1
+    assert running.cpu_s("[refused: free-threaded]") == running.cpu_s("[not sampled]")
+
+
+def test_programs_that_the_engine_starts_are_bounded(watch, start_process):
+    """Where each window is a program of its own, no more run at once than the settings allow."""
+    processes = [named(start_process, "programs", BUSY) for _ in range(3)]
+    engine = ProgramEngine()
+    running = watch(engine, "^programs$", concurrent_max=1)
+    functions = ("hot", "[not sampled]")
+    wait_until(lambda: all(sum(running.cpu_s(name, process.pid) for name in functions) > 0.1 for process in processes))
+
+    assert engine.concurrent_max == 1
+    assert running.metrics.value(semconv.AGENT_BUDGET_PASSED_OVER, reason="programs") > 0
+
+
+def test_without_memory_nobody_new_is_taken(watch, start_process):
+    """Over the limit of memory no process is attached to; its CPU time is reported all the same."""
+    process = named(start_process, "no-memory", BUSY)
+    engine = ScriptedEngine()
+    running = watch(engine, "^no-memory$", rss_mib=1)
+    wait_until(lambda: running.cpu_s("[not sampled]", process.pid) > 0.3)
+
+    assert engine.attached == []
+    assert running.metrics.value(semconv.AGENT_BUDGET_PASSED_OVER, reason="memory") == 1
+    assert running.metrics.value(semconv.AGENT_BUDGET_CHANGES, reason="memory") >= 1
+
+
+def test_the_host_is_billed_for_what_nobody_watches(watch, start_process):
+    """With a ledger, watched and other processes and the rest sum to the machine's busy time, ended ones included."""
+    metrics = SelfMetrics()
+    ledger = HostLedger(LedgerSettings(window_s=1.0), HOST.attributes, metrics, processes_max=100_000)
+    running = watch(ScriptedEngine(), "^billed$", ledger=ledger)
+    wait_until(running.loop.scanned.is_set)
+    busy_ns = read_busy_ns()
+    process = named(start_process, "billed", BUSY)
+    wait_until(lambda: running.cpu_s("hot", process.pid) > 1.0)
+    process.kill()
+    process.wait()
+    wait_until(lambda: running.metrics.value(semconv.AGENT_TARGETS, state="watched") == 0)
+    running.stop()
+    busy_s = (read_busy_ns() - busy_ns) / 1e9
+    reported_s = sum(sample.value for profile in running.profiles for sample in profile.samples) / 1e9
+    watched_s = sum(running.cpu_s(name, process.pid) for name in ("hot", "[not sampled]"))
+
+    assert reported_s == pytest.approx(busy_s, rel=0.1, abs=0.3)
+    assert metrics.value(semconv.AGENT_HOST_CPU_TIME, state="watched") == pytest.approx(watched_s, abs=0.02)

@@ -56,6 +56,9 @@ def test_flags_beat_environment_beats_file(tmp_path):
         ),
         ("http: {address: '7072'}", ["http.address", "7072"]),
         ("export: {endpoint: 'ftp://x'}", ["export.endpoint", "ftp://x"]),
+        ("export: {token: a, token_file: /b}", ["export.token", "export.token_file", "both"]),
+        ("export: {key_file: /k}", ["export.key_file", "export.certificate_file"]),
+        ("export: {spool: {bytes_max: 1000}}", ["export.spool.bytes_max = 1000", "export.batch_bytes_max"]),
         ("export: {queue_bytes_max: 65536}", ["export.batch_bytes_max", "export.queue_bytes_max"]),
     ],
 )

@@ -41,11 +41,11 @@ class World:
         for log in self.logs.values():
             log.close()
 
-    def ask(self, path, body, content_type="application/x-protobuf", encoding="", method="POST"):
-        return asyncio.run(self.ask_async(path, [body], content_type, encoding, method))
+    def ask(self, path, body, content_type="application/x-protobuf", encoding="", method="POST", *, more=()):
+        return asyncio.run(self.ask_async(path, [body], content_type, encoding, method, more=more))
 
-    async def ask_async(self, path, parts, content_type, encoding, method):
-        headers = [(b"content-type", content_type.encode()), (b"content-encoding", encoding.encode())]
+    async def ask_async(self, path, parts, content_type, encoding, method, *, more=()):
+        headers = [(b"content-type", content_type.encode()), (b"content-encoding", encoding.encode()), *more]
         messages = [{"type": "http.request", "body": part, "more_body": True} for part in parts]
         messages[-1]["more_body"] = False
         sent = []
@@ -137,6 +137,27 @@ def test_a_compressed_request_is_logged_as_it_came(world):
     world.logs["traces"].close()
     [record] = world.logs["traces"].next_segment(0).records()
     assert (record.payload, record.raw_length) == (body, len(a_request()))
+
+
+def test_a_numbered_request_that_comes_again_is_stored_once(world):
+    """It is acknowledged as before, counted apart, and another signal's numbers are its own."""
+    more = [(b"pyrometer-spool-id", b"8f14e45f-ceea-467f-a0b1-2c3d4e5f6071"), (b"pyrometer-sequence", b"4")]
+    metrics = ExportMetricsServiceRequest()
+    metrics.resource_metrics.add().scope_metrics.add().metrics.add(name="m")
+    answers = [world.ask("/v1/traces", a_request(), more=more)[0] for _ in range(3)]
+    answers.append(world.ask("/v1/metrics", metrics.SerializeToString(), more=more)[0])
+    assert answers == [200] * 4
+    assert world.logged("traces") == [a_request()]
+    assert world.logged("metrics") == [metrics.SerializeToString()]
+    counted = world.metrics.registry.get_sample_value
+    assert counted("pyrometer_collector_repeated_total", {"signal": "traces"}) == 2
+    assert counted("pyrometer_collector_received_total", {"signal": "traces", "transport": "http"}) == 1
+
+
+def test_a_number_that_is_none_is_refused(world):
+    """Half an origin is 400, and nothing is stored."""
+    assert world.ask("/v1/traces", a_request(), more=[(b"pyrometer-sequence", b"4")])[0] == 400
+    assert world.logged("traces") == []
 
 
 def test_a_full_disk_is_503_and_passes(world, monkeypatch):

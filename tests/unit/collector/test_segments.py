@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.segments import Encoding, Record, Segment, new_segment_path, read_records, recover, seal
+from collector.segments import Encoding, Origin, Record, Segment, new_segment_path, read_records, recover, seal
 
 RECORDS = st.lists(
     st.builds(
@@ -11,6 +11,7 @@ RECORDS = st.lists(
         payload=st.binary(min_size=1, max_size=200),
         raw_length=st.integers(0, 2**32 - 1),
         encoding=st.sampled_from(Encoding),
+        origin=st.none() | st.builds(Origin, st.binary(min_size=16, max_size=16), st.integers(1, 2**63 - 1)),
     ),
     max_size=6,
 )
@@ -22,7 +23,7 @@ def written(records):
 
 @given(RECORDS)
 def test_records_are_read_as_written(records):
-    """Payload, length and encoding survive, and the stored length is the real one."""
+    """Payload, length, encoding and origin survive, and the stored length is the real one."""
     data = written(records)
     assert [record for record, _ in read_records(data)] == records
     assert sum(record.stored_length for record in records) == len(data)
@@ -70,8 +71,9 @@ def test_recovery_cuts_a_torn_end_and_says_how_much(tmp_path):
     records = [Record(b"one", 3), Record(b"two", 3)]
     path = new_segment_path(tmp_path)
     path.write_bytes(written(records) + Record(b"torn", 4).to_bytes()[:-1])
-    segments, cut_bytes = recover(tmp_path)
-    assert cut_bytes == Record(b"torn", 4).stored_length - 1
+    recovered = recover(tmp_path)
+    segments = recovered.segments
+    assert recovered.cut_bytes == Record(b"torn", 4).stored_length - 1
     assert [segment.records() for segment in segments] == [records]
     assert segments[0].path.suffix == ".sealed"
     assert segments[0].segment_id == path.stem
@@ -82,7 +84,7 @@ def test_recovery_removes_segments_without_a_whole_record(tmp_path):
     """An empty file and one with half a record are gone afterwards."""
     new_segment_path(tmp_path).write_bytes(b"")
     new_segment_path(tmp_path).write_bytes(Record(b"torn", 4).to_bytes()[:-1])
-    segments, _ = recover(tmp_path)
+    segments = recover(tmp_path).segments
     assert segments == []
     assert list(tmp_path.iterdir()) == []
 
@@ -93,9 +95,19 @@ def test_recovery_keeps_the_order_of_creation(tmp_path):
     for path in paths:
         path.write_bytes(written([Record(b"x", 1)]))
     seal(paths[2], 14)
-    segments, _ = recover(tmp_path)
+    segments = recover(tmp_path).segments
     assert [segment.segment_id for segment in segments] == [path.stem for path in paths]
-    assert recover(tmp_path)[0] == segments
+    assert recover(tmp_path).segments == segments
+
+
+def test_recovery_says_what_each_sender_has_had_stored(tmp_path):
+    """The highest number of each sender, over all segments; a torn record says nothing."""
+    one, two = b"1" * 16, b"2" * 16
+    records = [Record(b"x", 1, origin=Origin(sender, number)) for sender, number in ((one, 3), (two, 9), (one, 4))]
+    new_segment_path(tmp_path).write_bytes(written(records[:2]))
+    torn = Record(b"x", 1, origin=Origin(two, 10)).to_bytes()[:-1]
+    new_segment_path(tmp_path).write_bytes(written(records[2:]) + torn)
+    assert recover(tmp_path).origins == [Origin(two, 9), Origin(one, 4)]
 
 
 def test_a_segment_is_read_to_its_length(tmp_path):

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from collector.segments import Record
+from collector.segments import Origin, Record
 from collector.wal import LogLimits, LogUnavailableError, WriteAheadLog
 
 SOON_S = 10
@@ -165,3 +165,107 @@ def test_an_idle_log_does_nothing(open_log, tmp_path):
     threading.Event().wait(0.2)
     assert time.process_time() - before < 0.1
     assert list((tmp_path / "log").iterdir()) == []
+
+
+def numbered(sequence, sender=b"s" * 16):
+    return Record(b"request %d" % sequence, 9, origin=Origin(sender, sequence))
+
+
+def test_a_repeated_request_is_acknowledged_and_not_stored(open_log):
+    """The same number again, or a lower one of the same sender, is on the disk already; another sender's is not."""
+    log = open_log(segment_age_max_s=60)
+    assert log.append(numbered(1), 1).result(SOON_S)
+    assert log.append(numbered(5), 1).result(SOON_S)
+    assert not log.append(numbered(5), 1).result(SOON_S)
+    assert not log.append(numbered(1), 1).result(SOON_S)
+    assert log.append(numbered(1, b"t" * 16), 1).result(SOON_S)
+    log.close()
+    assert [record.payload for record in all_records(log)] == [b"request 1", b"request 5", b"request 1"]
+
+
+def test_a_request_that_is_being_written_is_not_written_twice(open_log, monkeypatch):
+    """A repetition that comes while the first is still on its way to the disk waits for it, and shares its fate."""
+    reached, go_on = threading.Event(), threading.Event()
+    real = os.fdatasync
+
+    def slow_sync(descriptor):
+        reached.set()
+        assert go_on.wait(SOON_S)
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fdatasync", slow_sync)
+    log = open_log(segment_age_max_s=60)
+    first = log.append(numbered(1), 1)
+    assert reached.wait(SOON_S)
+    again = log.append(numbered(1), 1)
+    assert not again.done()
+    go_on.set()
+    assert (first.result(SOON_S), again.result(SOON_S)) == (True, False)
+    log.close()
+    assert len(all_records(log)) == 1
+
+
+def test_a_request_that_could_not_be_written_is_taken_later(open_log, monkeypatch):
+    """A number that the disk refused is not taken for stored."""
+    log = open_log(segment_age_max_s=60)
+    with monkeypatch.context() as patch:
+
+        def full(*arguments, **options):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        patch.setattr(os, "pwrite", full)
+        with pytest.raises(LogUnavailableError):
+            log.append(numbered(1), 1).result(SOON_S)
+    assert log.append(numbered(1), 1).result(SOON_S)
+
+
+@pytest.mark.parametrize("flushed", [False, True])
+def test_the_next_start_knows_what_was_stored(open_log, flushed):
+    """From the segments that are left, and from the file that outlives those that were deleted."""
+    first = open_log(segment_age_max_s=60)
+    first.append(numbered(7), 1).result(SOON_S)
+    first.close()
+    if flushed:
+        assert len(all_records(first)) == 1
+    second = open_log(segment_age_max_s=60)
+    assert second.recovered == (0 if flushed else 1)
+    assert not second.append(numbered(7), 1).result(SOON_S)
+    assert second.append(numbered(8), 1).result(SOON_S)
+
+
+def test_senders_are_bounded(open_log):
+    """Of more senders than are remembered, the one not heard of the longest is forgotten."""
+    log = open_log(segment_age_max_s=60, senders_max=2)
+    one, two, three = (bytes([number]) * 16 for number in (1, 2, 3))
+    for sequence, sender in ((1, one), (1, two), (2, one), (1, three)):
+        log.append(numbered(sequence, sender), 1).result(SOON_S)
+    assert log.known_senders() == 2
+    assert not log.append(numbered(2, one), 1).result(SOON_S)
+    assert log.append(numbered(1, two), 1).result(SOON_S)
+
+
+def test_a_full_disk_does_not_keep_segments(open_log, monkeypatch, tmp_path):
+    """Where the numbers cannot be written, the segment is deleted first, and they are written after it."""
+    log = open_log(segment_age_max_s=60)
+    log.append(numbered(3), 1).result(SOON_S)
+    log.close()
+    segment = log.next_segment(0)
+    real = os.fdatasync
+
+    def full_until_deleted(descriptor):
+        if segment.path.exists():
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fdatasync", full_until_deleted)
+    log.remove(segment)
+    assert not open_log().append(numbered(3), 1).result(SOON_S)
+
+
+@pytest.mark.parametrize("content", [b"", b"pyrometer-senders-1\n", b"pyrometer-senders-1\n" + bytes(28), b"x" * 100])
+def test_a_damaged_file_of_senders_is_not_believed(open_log, tmp_path, caplog, content):
+    """It is told, and the log works on."""
+    (tmp_path / "log").mkdir()
+    (tmp_path / "log" / "senders").write_bytes(content)
+    assert open_log().append(numbered(1), 1).result(SOON_S)
+    assert "damaged" in caplog.text

@@ -53,6 +53,18 @@ def test_overview_sums_up_cost_and_cores(open_page):
     assert "0.10%" == values["Worst error rate"]
 
 
+def test_what_a_host_spent_beside_its_services_is_listed_and_not_chosen_first(open_page, collector):
+    """Its cost is in the table and in the sum; a page starts with a real service, though that costs less."""
+    host = a_service("host", versions=[""], requests=0, cost_per_month=99.0, p50_ms=None, p95_ms=None, p99_ms=None)
+    collector.replies["/services"] = services_answer(host, a_service("batch", requests=0, cost_per_month=1.0))
+    app = open_page()
+
+    assert not app.exception
+    assert ["host", "batch"] == list(app.dataframe[0].value["service"])
+    assert "100.00 USD" in {metric.value for metric in app.metric}
+    assert "batch" == app.selectbox(key="service").value
+
+
 def test_overview_asks_for_the_range_of_its_address(open_page, collector):
     """The time range in the address is the one the collector is asked for."""
     open_page(range="24h")

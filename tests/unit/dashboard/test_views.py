@@ -197,8 +197,21 @@ def test_metric_charts_are_bounded_and_say_so():
     (chart,) = hosts.metric_charts(series)
     assert hosts.LINES_MAX == len(chart.options["series"])
     assert 1000 - hosts.LINES_MAX == chart.hidden
-    many = hosts.metric_charts([a_series(f"metric.{number}") for number in range(200)])
-    assert hosts.CHARTS_MAX == len(many)
+    many = [a_series(f"metric.{number}") for number in range(200)]
+    assert hosts.CHARTS_MAX == len(hosts.metric_charts(many))
+    assert 200 - hosts.CHARTS_MAX == hosts.metrics_hidden(many)
+    assert hosts.metrics_hidden(series) == 0
+
+
+def test_units_and_containers_are_named_by_the_end_of_their_path():
+    """What tells them apart in a legend; the container's id is in the name already."""
+    attributes = {"process.linux.cgroup": "/system.slice/shop.service", "cpu.mode": "user"}
+    container = {"process.linux.cgroup": "/system.slice/docker-12.scope", "container.id": "12"}
+
+    assert [hosts.line_name(a_series(**one)) for one in (attributes, container)] == [
+        "user · shop.service",
+        "docker-12.scope",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import struct
 import pytest
 from opentelemetry.proto.collector.profiles.v1development.profiles_service_pb2 import ExportProfilesServiceRequest
 
+from pyrometer import semconv
 from pyrometer.errors import DecodeError
 from pyrometer.formats.limits import DecodeLimits
 from pyrometer.formats.otlp import otlp_to_profiles, profiles_to_otlp
@@ -29,6 +30,16 @@ def test_profiles_come_back_as_they_were():
     """Everything a Profile holds survives the wire, several processes in one request included."""
     profiles = [a_profile(), a_rich_profile(), a_profile({}, attributes={"service.name": "empty"})]
     assert profiles == otlp_to_profiles(profiles_to_otlp(profiles))
+
+
+def test_how_a_window_was_sampled_goes_along():
+    """Looks, losses and unstable samples are attributes of the profile, not of its resource; unknown ones are left."""
+    quality = {semconv.WINDOW_LOOKS: 190, semconv.WINDOW_UNSTABLE: 3, semconv.WINDOW_LOST: 0}
+    body = profiles_to_otlp([a_profile(quality=quality | {"of.another.kind": 7})])
+    [profile] = otlp_to_profiles(body)
+
+    assert quality == profile.quality
+    assert set(profile.attributes) == {"service.name", "process.pid"}
 
 
 def test_a_window_is_two_profiles_of_the_same_samples():

@@ -1,13 +1,12 @@
 """Windows of one target are summed into one profile, within limits."""
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.adhoc import recording as recording_module
 from agent.adhoc.recording import OTHER_STACKS, Recording
 from agent.reader.engine import Window
-from pyrometer.values import Frame, FrameType, Sample
+from pyrometer.values import Frame, Sample
 
 
 def a_sample(name: str, count: int = 1, *, thread_id: int = 1, thread_name: str = "main") -> Sample:
@@ -21,7 +20,7 @@ def a_window(*samples: Sample, start: int = 100, duration: int = 50, **counts: i
 
 
 def a_recording(*windows: Window, **settings: bool) -> Recording:
-    recording = Recording(**settings)
+    recording = Recording(period_ns=10, **settings)
     for window in windows:
         recording.add(window)
     return recording
@@ -58,15 +57,6 @@ def test_threads_stay_apart():
     assert [1, 2] == sorted(sample.thread_id for sample in recording.profile({}).samples)
 
 
-@pytest.mark.parametrize(("name", "expected"), [("pool-1", "thread (7): pool-1"), ("", "thread (7)")])
-def test_by_thread_puts_a_marker_at_the_root(name, expected):
-    """As with py-spy's --threads, in its words."""
-    recording = a_recording(a_window(a_sample("f", thread_id=7, thread_name=name)), by_thread=True)
-    (sample,) = recording.profile({}).samples
-    assert Frame(expected, frame_type=FrameType.MARKER) == sample.stack[0]
-    assert "f" == sample.stack[1].function
-
-
 def test_too_many_stacks_are_counted_under_one_name(monkeypatch):
     """A recording without end does not fill the memory, and says how many samples it could not tell apart."""
     monkeypatch.setattr(recording_module, "STACKS_MAX", 2)
@@ -80,3 +70,13 @@ def test_errors_and_lost_samples_add_up():
     """What was not read is told."""
     totals = a_recording(a_window(errors=2, lost=5), a_window(errors=1)).totals
     assert (3, 5) == (totals.errors, totals.lost)
+
+
+def test_rate_and_unstable_share_are_those_achieved():
+    """Looks over the time looked, and the samples without their leaf part over all samples."""
+    totals = a_recording(
+        a_window(a_sample("f", 3), duration=500_000_000, ticks=40, unstable=1),
+        a_window(a_sample("f", 1), duration=500_000_000, ticks=60),
+    ).totals
+    assert (100.0, 0.25) == (totals.rate_hz, totals.unstable_share)
+    assert (0.0, 0.0) == (a_recording().totals.rate_hz, a_recording().totals.unstable_share)

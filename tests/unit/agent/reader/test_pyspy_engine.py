@@ -11,6 +11,7 @@ from reader_workloads import SPIN, children_named, eventually, other_pythons, ru
 
 from agent.reader import pyspy_process
 from agent.reader.engine import Target, find_target
+from agent.reader.pace import Pace
 from agent.reader.pyspy import PySpyEngine
 from agent.reader.pyspy_process import PySpyProcess
 from pyrometer.errors import ConfigError, NotPythonError, PyrometerError, TargetNotFoundError
@@ -181,30 +182,10 @@ down(400)
     assert window.duration_ns < 20e9
 
 
-def test_a_child_process_is_read_with_its_parent():
-    """With subprocesses a frame at the root tells the processes apart."""
-    code = "import os\n" + SPIN.replace("print(", "os.fork() and print(")
-    with running("-c", code) as process:
-        target = find_target(process.pid)
-        children = []
-
-        def has_child():
-            children[:] = Path(f"/proc/{target.pid}/task/{target.pid}/children").read_text().split()
-            return bool(children)
-
-        eventually(has_child, "fork")
-        try:
-            window = take(process.pid, subprocesses=True)
-        finally:
-            os.kill(int(children[0]), signal.SIGKILL)
-    roots = {frame.function.partition(":")[0] for sample in window.samples for frame in sample.stack[:-2]}
-    assert {f"process {process.pid}", f"process {children[0]}"} == roots
-
-
 def test_pyspy_dies_with_the_thread_that_started_it():
     """A reader whose owner is gone reads nobody any more."""
     with running("-c", SPIN) as process:
-        arguments = PySpyEngine(window_s=60).arguments(process.pid)
+        arguments = PySpyEngine(window_s=60).arguments(process.pid, 19)
         started = []
         starter = threading.Thread(target=lambda: started.append(PySpyProcess(arguments, to_file=True)))
         starter.start()
@@ -247,3 +228,15 @@ def test_settings_that_pyspy_cannot_serve_are_refused(settings, message):
     """They are refused where the engine is built, before any process is touched."""
     with pytest.raises(ConfigError, match=message):
         PySpyEngine(**settings)
+
+
+def test_a_pace_lowers_the_rate_of_each_window():
+    """What the governor allows holds for py-spy too: at the next window, in whole samples, never above the settings."""
+    pace = Pace(100.0)
+    engine = PySpyEngine(rate_hz=19, pace=pace)
+    rates = []
+    for rate_hz in (100.0, 11.0, 2.0, 0.3):
+        pace.rate_hz = rate_hz
+        rates.append(engine.window_rate_hz())
+
+    assert rates == [19, 11, 2, 1]

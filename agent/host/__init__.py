@@ -1,0 +1,1 @@
+"""What the agent says about the whole machine: its metrics, and a bill for its CPU that adds up."""

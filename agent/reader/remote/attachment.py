@@ -1,0 +1,264 @@
+"""One process being read: a look at its threads at every tick, and what was seen, window by window."""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from typing import Final, Literal
+
+from agent.procfs import read_stat
+from agent.reader.engine import Target, Window
+from agent.reader.pace import Pace
+from agent.reader.remote.clock import ThreadGoneError
+from agent.reader.remote.code import CodeTable
+from agent.reader.remote.gil import Gil
+from agent.reader.remote.locate import Located
+from agent.reader.remote.memory import Memory, UnreadableError
+from agent.reader.remote.roster import PythonThread, Roster
+from agent.reader.remote.stack import ChangedError, StackReader
+from agent.reader.remote.ticker import Ticker
+from pyrometer.errors import PyrometerError, TargetNotFoundError
+from pyrometer.units import NS_PER_S
+from pyrometer.values import NATIVE_THREAD, TRUNCATED, UNSTABLE, Sample, Stack
+
+# Which threads are looked at: those on a CPU, all, or the one that holds the GIL.
+Mode = Literal["cpu", "wall", "gil"]
+# Different stacks kept of one window; beyond that, samples are counted as lost.
+STACKS_MAX: Final = 20_000
+
+# Thread id, whether it was on a CPU, frames root first, whether the leaf part is missing, whether the root part is.
+_Key = tuple[int, bool, tuple[int, ...], bool, bool]
+
+
+class RemoteAttachment:
+    """See `agent.reader.engine.Attachment`."""
+
+    def __init__(
+        self,
+        target: Target,
+        located: Located,
+        *,
+        ticker: Ticker,
+        pace: Pace,
+        window_s: float,
+        mode: Mode,
+        depth_max: int,
+        first_lines: bool = False,
+    ) -> None:
+        """
+        Prepare; nothing is read before the first `sample`.
+
+        Args:
+            target: Which process.
+            located: Where its Python is.
+            ticker: Calls `tick`.
+            pace: How often.
+            window_s: Length of a window.
+            mode: Which threads are looked at.
+            depth_max: Frames at most of one stack.
+            first_lines: Give the line where a function begins, in place of the line that runs.
+        """
+        self._target = target
+        self._ticker = ticker
+        self._window_s = window_s
+        self._mode = mode
+        self._image = _image(target)
+        # The stack reader has a memory of its own, as looking a thing up must not overwrite what it fetched.
+        side = Memory(target.pid)
+        self._codes = CodeTable(
+            side,
+            located.layout,
+            code_type=located.code_type,
+            text_type=located.text_type,
+            first_lines=first_lines,
+        )
+        self._stacks = StackReader(Memory(target.pid), located.layout, self._codes, depth_max=depth_max)
+        self._roster = Roster(side, located)
+        self._gil = Gil(side, located)
+        self.pace = pace
+        # Held while a look is taken, and while a window is opened or closed.
+        self._lock = threading.Lock()
+        self._over = threading.Event()
+        self._detached = False
+        self._failure: PyrometerError | None = None
+        self._counts: Counter[_Key] = Counter()
+        self._ticks = self._errors = self._lost = 0
+
+    def check(self) -> None:
+        """
+        Read all threads once, to see that this process can be read at all.
+
+        Raises:
+            UnreadableError: It cannot, as far as this one try shows.
+            PyrometerError: It cannot, and it is known why.
+        """
+        self._roster.refresh()
+        threads = self._roster.threads
+        if not threads:
+            raise UnreadableError
+        if not any(self._is_readable(thread) for thread in threads):
+            raise UnreadableError
+
+    def _is_readable(self, thread: PythonThread) -> bool:
+        try:
+            return self._stacks.read_innermost(thread.states) is not None
+        except (UnreadableError, ChangedError):
+            return False
+
+    def sample(self, window_s: float | None = None) -> Window:
+        """Block for one window, or a shorter one; see `Attachment.sample`."""
+        start_unix_ns, started_ns = time.time_ns(), time.monotonic_ns()
+        with self._lock:
+            self._counts.clear()
+            self._ticks = self._errors = self._lost = 0
+            self._failure = None
+            for thread in self._roster.threads:
+                thread.clock.slept = False
+            if not self._detached:
+                self._over.clear()
+        self._ticker.add(self)
+        try:
+            self._over.wait(min(window_s or self._window_s, self._window_s))
+        finally:
+            late, lost = self._ticker.remove(self)
+        with self._lock:
+            return self._close(start_unix_ns, time.monotonic_ns() - started_ns, late, lost)
+
+    def detach(self) -> None:
+        """End the wait and give everything back; see `Attachment.detach`."""
+        self._detached = True
+        self._over.set()
+        self._ticker.remove(self)
+        with self._lock:
+            self._roster.close()
+
+    def tick(self) -> None:
+        """Look at the process once; called by the ticker's thread."""
+        with self._lock:
+            if self._over.is_set():
+                return
+            try:
+                self._look()
+            except UnreadableError:
+                self._errors += 1
+                self._roster.forget()
+                if not self._target.is_alive():
+                    self._end(TargetNotFoundError(f"process {self._target.pid} has ended"))
+            except PyrometerError as error:
+                self._end(error)
+            except Exception as error:  # noqa: BLE001 (a defect must end this window, and not the ticker that serves all)
+                self._end(PyrometerError(f"reading process {self._target.pid}: {type(error).__name__}: {error}"))
+
+    def _end(self, error: PyrometerError) -> None:
+        self._failure = error
+        self._over.set()
+
+    def _look(self) -> None:
+        self._ticks += 1
+        self._roster.refresh()
+        if self._mode == "gil":
+            holder = self._gil.holder()
+            threads = [
+                thread for thread in self._roster.threads if any(state.address == holder for state in thread.states)
+            ]
+        else:
+            threads = self._roster.threads
+        for thread in threads:
+            try:
+                self._look_at(thread)
+            except ThreadGoneError:
+                self._roster.forget()
+            except ChangedError:
+                self._errors += 1
+                self._roster.forget()
+            except UnreadableError:
+                self._errors += 1
+
+    def _look_at(self, thread: PythonThread) -> None:
+        if self._mode == "cpu":
+            if not thread.clock.has_run():
+                return
+            reading = self._stacks.read_innermost(thread.states, thread.clock.is_wanted)
+        elif thread.clock.has_run() or thread.states[0].reading is None:
+            reading = thread.states[0].reading = self._stacks.read_innermost(thread.states)
+        else:
+            reading = thread.states[0].reading  # it has not run since: its stack is the same
+        if reading is None:
+            return
+        key = (thread.tid, thread.clock.on_cpu, reading.frames, reading.unstable, reading.truncated)
+        if len(self._counts) >= STACKS_MAX and key not in self._counts:
+            self._lost += 1
+        else:
+            self._counts[key] += 1
+
+    def _close(self, start_unix_ns: int, duration_ns: int, late: int, lost: int) -> Window:
+        alive = self._failure is None and self._target.is_alive()
+        if alive and _image(self._target) != self._image:
+            raise TargetNotFoundError(f"process {self._target.pid} has become another program")
+        if self._failure is not None and not isinstance(self._failure, TargetNotFoundError):
+            raise self._failure
+        if not alive and not self._counts:
+            raise TargetNotFoundError(f"process {self._target.pid} ended before anything of it was seen")
+        period_ns = max(1, duration_ns // self._ticks) if self._ticks else int(NS_PER_S / self.pace.rate_hz)
+        samples = tuple(self._samples(period_ns, recheck=alive))
+        window = Window(
+            samples=samples,
+            start_unix_ns=start_unix_ns,
+            duration_ns=duration_ns,
+            period_ns=period_ns,
+            errors=self._errors,
+            late=late,
+            lost=lost + self._lost,
+            unstable=sum(sample.count for sample in samples if sample.stack[-1] is UNSTABLE),
+            cut=sum(sample.count for sample in samples if sample.stack[0] is TRUNCATED),
+            ticks=self._ticks,
+            python_threads=frozenset(thread.tid for thread in self._roster.threads),
+            ended=self._detached or not alive,
+        )
+        self._counts.clear()
+        if self._codes.trim():
+            for thread in self._roster.threads:
+                thread.states[0].reading = None
+        return window
+
+    def _samples(self, period_ns: int, *, recheck: bool) -> Iterator[Sample]:
+        """Yield what was seen, stacks that are alike as one."""
+        counts = self._without_waiting()
+        seen = {number for _, _, frames, _, _ in counts for number in frames}
+        try:
+            doubtful = self._codes.changed(seen) if recheck else set()
+        except PyrometerError:  # it ended just now
+            doubtful = set()
+        names = {thread.tid: thread.name for thread in self._roster.threads}
+        merged: Counter[tuple[int, Stack]] = Counter()
+        for (tid, _, numbers, unstable, truncated), count in counts.items():
+            merged[tid, self._stack(numbers, doubtful, unstable=unstable, truncated=truncated)] += count
+        for (tid, stack), count in merged.items():
+            yield Sample(
+                stack=stack, count=count, value=count * period_ns, thread_id=tid, thread_name=names.get(tid, "")
+            )
+
+    def _without_waiting(self) -> dict[_Key, int]:
+        """
+        Leave out looks at a thread that waited for a CPU, where it was also seen on one, and slept in this window.
+
+        Work between two sleeps is seldom found waiting, long work often: together they would not be in proportion.
+        """
+        slept = {thread.tid for thread in self._roster.threads if thread.clock.slept}
+        seen_on_cpu = {tid for tid, on_cpu, *_ in self._counts if on_cpu}
+        return {key: count for key, count in self._counts.items() if key[1] or key[0] not in slept & seen_on_cpu}
+
+    def _stack(self, numbers: tuple[int, ...], doubtful: set[int], *, unstable: bool, truncated: bool) -> Stack:
+        certain = next((index for index, number in enumerate(numbers) if number in doubtful), len(numbers))
+        table = self._codes.frames
+        stack = [table[number] for number in numbers[:certain]]
+        if truncated:
+            stack[:1] = [TRUNCATED]
+        if unstable or certain < len(numbers):
+            stack.append(UNSTABLE)
+        return tuple(stack) or (NATIVE_THREAD,)  # it runs, and no Python: it is just beginning or ending
+
+
+def _image(target: Target) -> tuple[str, str, str] | None:
+    stat = read_stat(target.pid)
+    return stat.image if stat and stat.start_ticks == target.start_ticks else None

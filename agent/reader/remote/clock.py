@@ -1,0 +1,135 @@
+"""Whether a thread was on a CPU: read from /proc through descriptors that stay with this very thread."""
+
+import os
+import re
+from typing import Final
+
+# Descriptors kept for one process; threads beyond that are opened at each look.
+KEPT_MAX: Final = 128
+_SCHEDSTAT_BYTES: Final = 96
+_STAT_BYTES: Final = 128
+_STATUS_BYTES: Final = 8192
+_TIMES_ON: Final = 2
+_SWITCHES: Final = re.compile(rb"voluntary_ctxt_switches:\t(\d+)")
+_SHARES_ONLY_CPU: Final = len(os.sched_getaffinity(0)) == 1
+
+
+class ThreadGoneError(Exception):
+    """The thread has ended."""
+
+
+class ThreadClock:
+    """
+    The scheduler's account of one thread.
+
+    Source: Documentation/scheduler/sched-stats.rst (``schedstat``), proc_pid_stat(5).
+    """
+
+    def __init__(self, pid: int, tid: int, *, keep: bool) -> None:
+        """
+        Begin to watch.
+
+        Args:
+            pid: Of the process.
+            tid: Of the thread, both in our own pid namespace.
+            keep: Whether to keep its files open.
+
+        Raises:
+            ThreadGoneError: It is not there.
+        """
+        folder = f"/proc/{pid}/task/{tid}/"
+        self._schedstat_path, self._stat_path = folder + "schedstat", folder + "stat"
+        self._status_path = folder + "status"
+        self._before = b""
+        self._off_cpu, self._is_calibrated = 0, False
+        self._voluntary = -1
+        # Whether the last look that counted found it on a CPU, and whether it has slept since somebody set this back.
+        self.on_cpu, self.slept = True, False
+        self._schedstat = self._stat = self._status = -1
+        if keep:
+            try:
+                self._schedstat = os.open(self._schedstat_path, os.O_RDONLY | os.O_CLOEXEC)
+                self._stat = os.open(self._stat_path, os.O_RDONLY | os.O_CLOEXEC)
+                self._status = os.open(self._status_path, os.O_RDONLY | os.O_CLOEXEC)
+            except OSError:
+                self.close()
+                raise ThreadGoneError from None
+
+    def close(self) -> None:
+        """Give the descriptors back; safe more than once."""
+        for descriptor in (self._schedstat, self._stat, self._status):
+            if descriptor >= 0:
+                os.close(descriptor)
+        self._schedstat = self._stat = self._status = -1
+
+    def has_run(self) -> bool:
+        """
+        Return whether it was put on a CPU, or stayed there, since the last call; True at the first.
+
+        The last number of ``schedstat`` counts the times it was put on a CPU, so that a burst shows as it begins.
+        """
+        line = self._read(self._schedstat, self._schedstat_path, _SCHEDSTAT_BYTES)
+        ran = line != self._before
+        self._before = line
+        return ran
+
+    def is_running(self) -> bool:
+        """Return whether it is on a CPU now, or waits for nothing but one."""
+        line = self._read(self._stat, self._stat_path, _STAT_BYTES)
+        mark = line.rfind(b") ")
+        return line[mark + 2 : mark + 3] == b"R"
+
+    def is_wanted(self) -> bool:
+        """
+        Return whether a look at it counts, and note in `on_cpu` whether it is on a CPU, as far as can be known.
+
+        A thread that was woken waits for a CPU with the stack that it went to sleep with; on a busy host or under a
+        quota that takes many times longer than it then runs. So it must not count. One that has not slept since the
+        last look, and waits, was taken off in the middle of its work: it counts, unless there is better (see `slept`).
+
+        A thread was put on a CPU as often as it was taken off; one that is on a CPU, once more. Where the kernel does
+        not count, or the one CPU that we may use is taken from the thread by us, all that run or wait to count.
+        """
+        if not self.is_running():
+            self.slept = True
+            self._calibrate()
+            return False
+        if _SHARES_ONLY_CPU:
+            return True
+        voluntary, off = self._times_off()
+        stayed, self._voluntary = voluntary == self._voluntary, voluntary
+        self.slept |= not stayed
+        on = self._times_on()
+        self.on_cpu = on == 0 or on - off != self._off_cpu
+        return self.on_cpu or stayed
+
+    def _calibrate(self) -> None:
+        """Note what the difference is for a thread that sleeps: 0, unless a kernel counts otherwise than we know."""
+        if self._is_calibrated:
+            return
+        before, (_, off), after = self._times_on(), self._times_off(), self._times_on()
+        if before == after and not self.is_running():
+            self._off_cpu, self._is_calibrated = after - off, True
+
+    def _times_on(self) -> int:
+        """Return how often it was put on a CPU. Source: kernel/sched/stats.h, sched_info_arrive()."""
+        fields = self._read(self._schedstat, self._schedstat_path, _SCHEDSTAT_BYTES).split()
+        return int(fields[2]) if len(fields) > _TIMES_ON else 0
+
+    def _times_off(self) -> tuple[int, int]:
+        """Return how often it went to sleep, and how often it was taken off in all. Source: __schedule()."""
+        times = [int(count) for count in _SWITCHES.findall(self._read(self._status, self._status_path, _STATUS_BYTES))]
+        return (times[0], sum(times)) if times else (0, 0)
+
+    @staticmethod
+    def _read(descriptor: int, path: str, size: int) -> bytes:
+        try:
+            if descriptor >= 0:
+                return os.pread(descriptor, size, 0)
+            opened = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                return os.read(opened, size)
+            finally:
+                os.close(opened)
+        except OSError:
+            raise ThreadGoneError from None
