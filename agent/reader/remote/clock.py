@@ -10,6 +10,7 @@ _SCHEDSTAT_BYTES: Final = 96
 _STAT_BYTES: Final = 128
 _STATUS_BYTES: Final = 8192
 _TIMES_ON: Final = 2
+_UNKNOWN: Final = -1
 _SWITCHES: Final = re.compile(rb"voluntary_ctxt_switches:\t(\d+)")
 _SHARES_ONLY_CPU: Final = len(os.sched_getaffinity(0)) == 1
 
@@ -42,7 +43,7 @@ class ThreadClock:
         self._status_path = folder + "status"
         self._before = b""
         self._off_cpu, self._is_calibrated = 0, False
-        self._voluntary = -1
+        self._voluntary = _UNKNOWN
         # Whether the last look that counted found it on a CPU, and whether it has slept since somebody set this back.
         self.on_cpu, self.slept = True, False
         self._schedstat = self._stat = self._status = -1
@@ -97,8 +98,10 @@ class ThreadClock:
         if _SHARES_ONLY_CPU:
             return True
         voluntary, off = self._times_off()
-        stayed, self._voluntary = voluntary == self._voluntary, voluntary
-        self.slept |= not stayed
+        stayed = voluntary == self._voluntary
+        # At the first look it is not known, and to take it for a sleeper would throw away a whole window's work.
+        self.slept |= not stayed and self._voluntary != _UNKNOWN
+        self._voluntary = voluntary
         on = self._times_on()
         self.on_cpu = on == 0 or on - off != self._off_cpu
         return self.on_cpu or stayed
