@@ -107,9 +107,9 @@ def main() -> None:
     find(np.random.default_rng(1).standard_normal(100))  # compiles what is compiled on first use
     for line in sys.stdin:
         values = np.array(json.loads(line))
-        started = time.perf_counter()
+        started = time.process_time()
         found = find(values)
-        print(json.dumps({"found": found, "ms": 1000 * (time.perf_counter() - started)}), flush=True)
+        print(json.dumps({"found": found, "ms": 1000 * (time.process_time() - started)}), flush=True)
 
 
 if __name__ == "__main__":

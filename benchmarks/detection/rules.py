@@ -65,7 +65,8 @@ def fixed_threshold(values: Array) -> list[int]:
         return []
     sums = np.concatenate([[0.0], np.cumsum(values)])
     means = (sums[size:] - sums[:-size]) / size
-    change = np.abs(means[size:] / means[:-size] - 1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        change = np.nan_to_num(np.abs(means[size:] / means[:-size] - 1))
     found: list[int] = []
     for i in np.argsort(-change):
         if change[i] < 0.05:
