@@ -24,9 +24,10 @@ _EXCURSION_SHARE: Final = 0.015
 _RETURN_SHARE: Final = 0.5
 # Per change, times the variance of the noise and ln(n); low, because the test comes after.
 _PENALTY: Final = 3.0
-# A step must stand this many standard deviations off: 1.1 between long stretches, 2.8 with five points on a side.
+# A step must stand this many standard deviations off: 1.1 between long stretches, 4 with five points on a side.
 _EFFECT_MIN: Final = 1.1
-_EFFECT_MIN_SHORT: Final = 3.7
+_EFFECT_MIN_PER_ROOT: Final = 2.0
+_EFFECT_MIN_PER_POINT: Final = 10.0
 _CLEAN_SHARE_MIN: Final = 0.65
 _SHARPNESS_MIN: Final = 2.75
 # The search is for the best of all subsets of places. These are chosen generously; a true change is among them. The
@@ -132,7 +133,8 @@ class _History:
         if known is None:
             step = measure_step(self._raw, self._values, self._weights, bounds)
             shorter = min(step.n_before, step.n_after)
-            effect = step.effect / (_EFFECT_MIN + _EFFECT_MIN_SHORT / float(np.sqrt(shorter)))
+            needed = _EFFECT_MIN + _EFFECT_MIN_PER_ROOT / shorter**0.5 + _EFFECT_MIN_PER_POINT / shorter
+            effect = step.effect / needed
             sharpness = self._jumps.sharpness(*bounds) / _SHARPNESS_MIN
             known = step, min(effect, sharpness, step.clean_share / _CLEAN_SHARE_MIN)
             self._steps[bounds] = known
