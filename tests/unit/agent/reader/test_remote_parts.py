@@ -16,10 +16,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from reader_workloads import other_pythons
 
-from agent.reader.remote.code import Code, CodeTable, decode_linetable
+from agent.reader.remote.code import Code, CodeTable
 from agent.reader.remote.dynamic import find_symbol, gnu_hash, read_image
 from agent.reader.remote.fetch import Region, merge, plan_fetch
 from agent.reader.remote.layout import COOKIE, DEBUG_OFFSETS_BYTES, TABLE, layout_from_process
+from agent.reader.remote.linetable import decode_linetable
 from agent.reader.remote.locate import locate_python
 from agent.reader.remote.memory import BYTES_MAX, PAGE_BYTES, Memory, UnreadableError
 from agent.reader.remote.walk import MissingError, TornError, Walker, frame_struct
