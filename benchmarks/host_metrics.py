@@ -18,8 +18,10 @@ from collections.abc import Callable
 from agent.accounting import Moment
 from agent.host.ledger import HostLedger
 from agent.host.processes import ProcessReader
+from agent.host.readings import read_all
 from agent.host_identity import HostIdentity
 from agent.metric_export import MetricReporter, host_reads
+from agent.metric_instruments import MetricInstruments, Report
 from agent.procfs import boot_time_s, list_pids, read_stat
 from agent.python_process import PythonProcess
 from agent.reader.engine import Target
@@ -81,6 +83,13 @@ def measure(processes: list[PythonProcess], rounds: int) -> None:
     parts: dict[str, Callable[[], object]] = {"a whole report": reporter.report}
     parts |= {f"- {name}": lambda read=read: list(read()) for name, read in host_reads(settings, metrics).items()}
     parts[f"- {len(processes)} watched processes"] = lambda: list(reader.read())
+    read = Report(
+        host=read_all(host_reads(settings, metrics), metrics),
+        processes=list(reader.read()),
+        time_unix_ns=time.time_ns(),
+    )
+    instruments = MetricInstruments(host.attributes, host.boot_time_s, metrics, exporter)
+    parts["- the SDK: instruments, encoding"] = lambda: instruments.send(read)
     parts[f"the ledger, {len(list_pids())} processes"] = lambda: ledger.settle(
         Moment(time.monotonic_ns(), time.time_ns()), 0
     )

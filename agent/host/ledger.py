@@ -169,8 +169,11 @@ class HostLedger:
             if pid in watched or (fields := _read_fields(f"{self._proc}/{pid}/stat")) is None:
                 continue
             command, flags, start_ticks, cpu_ns = fields
-            clocks[pid] = _Clock(start_ticks, cpu_ns)
             before = self._clocks.get(pid)
+            if before is not None and before == (start_ticks, cpu_ns):
+                clocks[pid] = before  # idle, as most are
+                continue
+            clocks[pid] = _Clock(start_ticks, cpu_ns)
             if before is not None and before.start_ticks == start_ticks:
                 used_ns = cpu_ns - before.cpu_ns
             else:

@@ -60,12 +60,11 @@ class CollectorProcess:
             assert time.monotonic() < deadline, f"{what} did not happen: {self.log()}"
             time.sleep(0.05)
 
-    def wait_until_stored(self, timeout_s: float = 30) -> None:
+    def wait_until_stored(self) -> None:
         signals = ("traces", "metrics", "profiles")
         self.wait_until(
             lambda: all(self.metric("pyrometer_collector_wal_bytes", signal=name) == 0 for name in signals),
             "emptying the log",
-            timeout_s,
         )
 
     def log(self) -> str:

@@ -20,7 +20,8 @@ SECONDS = float(os.environ.get("PYROMETER_SOAK_CHURN_S", "1800"))
 RATE = float(os.environ.get("PYROMETER_SOAK_CHURN_RATE", "1000"))
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(SECONDS + 300)]
 
-_GROWTH_BYTES_MAX = 4 * 2**20
+# Bounded caches may still be filling; a leak of ten bytes a process would be more within the half hour.
+_GROWTH_BYTES_MAX = 8 * 2**20
 _FILES_GROWTH_MAX = 64
 _RSS_BYTES_MAX = 128 * 2**20
 _CHURN = Path(__file__).with_name("churn.py")

@@ -12,10 +12,11 @@ from agent.reader.pace import Pace
 from agent.reader.remote.clock import ThreadGoneError
 from agent.reader.remote.code import CodeTable
 from agent.reader.remote.gil import Gil
+from agent.reader.remote.learn import ChangedError
 from agent.reader.remote.locate import Located
 from agent.reader.remote.memory import Memory, UnreadableError
 from agent.reader.remote.roster import PythonThread, Roster
-from agent.reader.remote.stack import ChangedError, StackReader
+from agent.reader.remote.stack import StackReader
 from agent.reader.remote.ticker import Ticker
 from pyrometer.errors import PyrometerError, TargetNotFoundError
 from pyrometer.units import NS_PER_S

@@ -8,10 +8,11 @@ from agent.reader.engine import Target
 from agent.reader.remote.clock import ThreadGoneError
 from agent.reader.remote.code import CodeTable
 from agent.reader.remote.gil import Gil
+from agent.reader.remote.learn import ChangedError, Reading
 from agent.reader.remote.locate import Located, locate_python
 from agent.reader.remote.memory import Memory, UnreadableError
 from agent.reader.remote.roster import PythonThread, Roster
-from agent.reader.remote.stack import ChangedError, Reading, StackReader
+from agent.reader.remote.stack import StackReader
 from pyrometer.errors import RefusedError, TargetNotFoundError
 from pyrometer.values import STACK_DEPTH_MAX, TRUNCATED, UNSTABLE
 

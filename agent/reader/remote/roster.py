@@ -6,9 +6,9 @@ from typing import Final
 
 from agent.procfs import read_start
 from agent.reader.remote.clock import KEPT_MAX, ThreadClock, ThreadGoneError
+from agent.reader.remote.learn import ThreadState
 from agent.reader.remote.locate import Located
 from agent.reader.remote.memory import Memory, UnreadableError
-from agent.reader.remote.stack import ThreadState
 
 INTERPRETERS_MAX: Final = 64
 THREADS_MAX: Final = 4096

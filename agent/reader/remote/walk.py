@@ -118,7 +118,7 @@ class Walker:
         # The page that the leaf lies in, whose copy is of one instant, and how far inside its region is.
         page = page_end = leaf_order = 0
         ordered = called_directly = running = truncated = doubtful = False
-        moved = steps = 0
+        moved = steps = owner = flags = 0
         steps_max = _STEPS_PER_FRAME * self._depth_max
         frame = current
         while frame:
@@ -189,6 +189,8 @@ class Walker:
             if steps > steps_max:
                 raise TornError
             frame = previous
+        if steps and not truncated and owner < _OWNED_BY_INTERPRETER and not flags & entry_mask:
+            raise TornError  # every stack begins with what C called
         return Walk(codes, instructions, addresses, moved, running and not doubtful, path, scattered, truncated)
 
     def peek(self, frame: bytes) -> tuple[int, bool]:

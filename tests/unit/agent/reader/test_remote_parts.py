@@ -16,10 +16,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from reader_workloads import other_pythons
 
-from agent.reader.remote.code import Code, CodeTable, decode_linetable
+from agent.reader.remote.code import Code, CodeTable
 from agent.reader.remote.dynamic import find_symbol, gnu_hash, read_image
 from agent.reader.remote.fetch import Region, merge, plan_fetch
 from agent.reader.remote.layout import COOKIE, DEBUG_OFFSETS_BYTES, TABLE, layout_from_process
+from agent.reader.remote.linetable import decode_linetable
 from agent.reader.remote.locate import locate_python
 from agent.reader.remote.memory import BYTES_MAX, PAGE_BYTES, Memory, UnreadableError
 from agent.reader.remote.walk import MissingError, TornError, Walker, frame_struct
@@ -260,28 +261,36 @@ class TestWalk:
     def test_the_stack_ends_at_the_frame_that_runs(self):
         """Frames above it have returned: they are left out, whatever the current frame was a moment ago."""
         frames = Frames()
-        frames.put(0, None)
-        frames.put(1, 0, runs=True)
-        frames.put(2, 1)
-        stale = frames.put(3, 2)
+        frames.put(0, None, owner=3)
+        frames.put(1, 0)
+        frames.put(2, 1, runs=True)
+        frames.put(3, 2)
+        stale = frames.put(4, 3)
         walk = frames.walk(stale)
-        assert [code.name for code in walk.codes] == ["f1", "f0"]
+        assert [code.name for code in walk.codes] == ["f2", "f1"]
         assert walk.running
 
     def test_a_leaf_that_does_not_run_is_not_certain(self):
         """A frame that is just called or left is not taken for the leaf at first sight."""
         frames = Frames()
-        frames.put(0, None)
+        frames.put(0, None, owner=3)
         assert not frames.walk(frames.put(1, 0)).running
+
+    def test_a_stack_without_its_root_is_torn(self):
+        """A frame that nobody called, and that C did not call either, is just being made."""
+        frames = Frames()
+        with pytest.raises(TornError):
+            frames.walk(frames.put(1, None, runs=True))
 
     def test_a_frame_that_calls_c_may_run_below_others(self):
         """Behind a border from C the caller is marked as running, and stays a part of the stack."""
         frames = Frames()
-        frames.put(0, None, runs=True)
-        frames.put(1, 0, owner=3)
-        leaf = frames.put(2, 1, runs=True)
+        frames.put(0, None, owner=3)
+        frames.put(1, 0, runs=True)
+        frames.put(2, 1, owner=3)
+        leaf = frames.put(3, 2, runs=True)
         walk = frames.walk(leaf)
-        assert ([code.name for code in walk.codes], walk.running) == (["f2", "f0"], True)
+        assert ([code.name for code in walk.codes], walk.running) == (["f3", "f1"], True)
 
     def test_a_caller_above_what_it_called_is_torn(self):
         """In a data stack callers lie below."""
