@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from collector.detect.jumps import SCALES, Jumps, jumps_at_scale
 from collector.detect.robust import despiked, spread, step_noise
 from collector.detect.segmentation import segment
-from collector.detect.stretches import Step, inflation, intervals, measure_step, p_values
+from collector.detect.stretches import Step, difference_errors, inflation, measure_step, p_values
 
 POINTS_MIN: Final = 10
 # Points between two changes: 5, and of long histories one in a hundred.
@@ -35,7 +35,6 @@ _SHARPNESS_MIN: Final = 2.75
 _SCREENED_FROM: Final = 64
 _SCREEN_MIN: Final = 2.0
 _PLACES_MAX: Final = 3000
-_CONFIDENCE: Final = 0.95
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,13 +45,14 @@ class Found:
     Attributes:
         step: Where, and what is on both sides.
         p_value: See ``stretches.p_values``.
-        low, high: The 95% interval of the difference after minus before.
+        standard_error: Of the difference after minus before.
+        degrees: Of freedom, of that error.
     """
 
     step: Step
     p_value: float
-    low: float
-    high: float
+    standard_error: float
+    degrees: float
 
 
 def find_changes(values: NDArray[np.float64], weights: NDArray[np.float64], *, p_max: float) -> list[Found]:
@@ -112,13 +112,17 @@ class _History:
 
     def drop_weakest(self, changes: list[int]) -> None:
         """Take out the least convincing change, over and over, until all that are left convince."""
-        while changes:
-            edges = [0, *changes, self._n]
-            strengths = [self._strength(edges, number) for number in range(1, len(edges) - 1)]
-            weakest = int(np.argmin(strengths))
+        edges = [0, *changes, self._n]
+        strengths = [self._strength(edges, number) for number in range(1, len(edges) - 1)]
+        while strengths:
+            weakest = strengths.index(min(strengths))
             if strengths[weakest] >= 1:
-                return
-            del changes[weakest]
+                break
+            del edges[weakest + 1], strengths[weakest]
+            # A change is judged by the stretches beside it, and by what its neighbours make of theirs.
+            for near in range(max(weakest - 2, 0), min(weakest + 2, len(strengths))):
+                strengths[near] = self._strength(edges, near + 1)
+        changes[:] = edges[1:-1]
 
     def _strength(self, edges: list[int], number: int) -> float:
         """Return at least 1 for a step that is large, clean, sharp and stays."""
@@ -159,13 +163,13 @@ class _History:
             edges = [0, *changes, self._n]
             steps = [self._measured(edges, number)[0] for number in range(1, len(edges) - 1)]
             inflated_by = inflation(self._values, edges)
-            chances = p_values(steps, inflated_by, self._length_min)
+            errors, degrees = difference_errors(steps, inflated_by)
+            chances = p_values(steps, errors, degrees, self._length_min)
             worst = int(np.argmax(chances))
             if chances[worst] <= p_max:
-                ranges = intervals(steps, inflated_by, _CONFIDENCE)
                 return [
-                    Found(step=step, p_value=float(p), low=float(low), high=float(high))
-                    for step, p, (low, high) in zip(steps, chances, ranges, strict=True)
+                    Found(step=step, p_value=float(p), standard_error=float(error), degrees=float(freedom))
+                    for step, p, error, freedom in zip(steps, chances, errors, degrees, strict=True)
                 ]
             del changes[worst]
             self.drop_weakest(changes)

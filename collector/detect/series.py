@@ -1,7 +1,7 @@
 """The changes of many series: what goes in, what comes out, and the correction for asking about all of them at once."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Literal
 
@@ -9,11 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collector.detect.discovery import benjamini_hochberg
-from collector.detect.history import POINTS_MIN, find_changes
+from collector.detect.history import POINTS_MIN, Found, find_changes
 from collector.detect.seasonality import without_seasons
+from collector.detect.student_t import two_sided_quantile
 
 # A change with fewer points after it may still go away.
 _CONFIRMED_AFTER: Final = 12
+_CONFIDENCE: Final = 0.95
 # Beyond this, sums of squares overflow.
 _VALUE_MAX: Final = 1e150
 
@@ -114,21 +116,33 @@ def detect_changes(many: Iterable[Series], settings: SeriesSettings) -> SeriesFi
             of p, which a clear change is far from.
         settings: See there.
     """
-    changes: list[SeriesChange] = []
+    found: list[_InSeries] = []
     states: dict[str, SeriesState] = {}
     for series in many:
-        states[series.name], found = _changes_of(series, settings.false_discovery_rate)
-        changes += found
-    corrected = benjamini_hochberg(np.array([change.p for change in changes]))
-    kept = [
-        replace(change, p=float(p))
-        for change, p in zip(changes, corrected, strict=True)
-        if p <= settings.false_discovery_rate and _is_wanted(change, settings)
+        states[series.name], its_changes = _changes_of(series, settings.false_discovery_rate)
+        found += its_changes
+    p_values = benjamini_hochberg(np.array([one.found.p_value for one in found]))
+    half_widths = two_sided_quantile(_CONFIDENCE, np.array([one.found.degrees for one in found]))
+    changes = [
+        _change(one, float(p), float(half) * one.found.standard_error)
+        for one, p, half in zip(found, p_values, half_widths, strict=True)
+        if p <= settings.false_discovery_rate
     ]
-    return SeriesFindings(changes=kept, states=states)
+    return SeriesFindings(changes=[change for change in changes if _is_wanted(change, settings)], states=states)
 
 
-def _changes_of(series: Series, p_max: float) -> tuple[SeriesState, list[SeriesChange]]:
+@dataclass(frozen=True, slots=True)
+class _InSeries:
+    """A change found, and which point of which series it is at."""
+
+    series: str
+    index: int
+    time_ns: int
+    n_after: int
+    found: Found
+
+
+def _changes_of(series: Series, p_max: float) -> tuple[SeriesState, list[_InSeries]]:
     order = np.argsort(series.times_ns, kind="stable")
     times, values = series.times_ns[order], series.values[order]
     weights = np.ones(len(values)) if series.weights is None else series.weights[order]
@@ -139,26 +153,26 @@ def _changes_of(series: Series, p_max: float) -> tuple[SeriesState, list[SeriesC
         return SeriesState.NOT_ENOUGH_DATA, []
     if float(np.ptp(values)) == 0:
         return SeriesState.CONSTANT, []
-    found = find_changes(without_seasons(times, values), weights, p_max=p_max)
+    places = [(one.step.place, one) for one in find_changes(without_seasons(times, values), weights, p_max=p_max)]
     return SeriesState.TESTED, [
-        SeriesChange(
-            series=series.name,
-            index=int(usable[one.step.place]),
-            time_ns=int(times[one.step.place]),
-            before=one.step.before,
-            after=one.step.after,
-            low=one.low,
-            high=one.high,
-            p=one.p_value,
-            direction="up" if one.step.after > one.step.before else "down",
-            state=_state(one.step.place, len(values)),
-        )
-        for one in found
+        _InSeries(series.name, int(usable[place]), int(times[place]), len(values) - place, one) for place, one in places
     ]
 
 
-def _state(place: int, n_points: int) -> ChangeState:
-    return ChangeState.CONFIRMED if n_points - place >= _CONFIRMED_AFTER else ChangeState.PROVISIONAL
+def _change(one: _InSeries, p: float, half_width: float) -> SeriesChange:
+    before, after = one.found.step.before, one.found.step.after
+    return SeriesChange(
+        series=one.series,
+        index=one.index,
+        time_ns=one.time_ns,
+        before=before,
+        after=after,
+        low=after - before - half_width,
+        high=after - before + half_width,
+        p=p,
+        direction="up" if after > before else "down",
+        state=ChangeState.CONFIRMED if one.n_after >= _CONFIRMED_AFTER else ChangeState.PROVISIONAL,
+    )
 
 
 def _is_wanted(change: SeriesChange, settings: SeriesSettings) -> bool:

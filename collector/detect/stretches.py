@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from collector.detect.student_t import two_sided_p, two_sided_quantile
+from collector.detect.student_t import two_sided_p
 
 # A level is that of the nearest points: a slow drift far away says nothing about the change.
 POINTS_MAX: Final = 200
@@ -109,31 +109,32 @@ def inflation(values: NDArray[np.float64], edges: list[int]) -> float:
     return (1 + phi) / (1 - phi)
 
 
-def p_values(steps: list[Step], inflated_by: float, length_min: int) -> NDArray[np.float64]:
+def difference_errors(steps: list[Step], inflated_by: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """
+    Return how uncertain the difference of both levels is: its standard error and that error's degrees of freedom.
+
+    Args:
+        steps: Of one series.
+        inflated_by: See ``inflation``; there are so many times fewer independent points.
+
+    Returns:
+        Both of shape (n_steps,).
+    """
+    errors = [step.noise * np.sqrt(inflated_by * (1 / step.n_before + 1 / step.n_after)) for step in steps]
+    degrees = [max((step.n_before + step.n_after) / inflated_by - 2, 1.0) for step in steps]
+    return np.array(errors), np.array(degrees)
+
+
+def p_values(
+    steps: list[Step], errors: NDArray[np.float64], degrees: NDArray[np.float64], length_min: int
+) -> NDArray[np.float64]:
     """
     Return for each change the probability that chance makes one as large, anywhere between its neighbours.
 
-    Student's t between both levels with the noise of the stretches, as many degrees of freedom as independent points,
-    and times the number of places that the search could choose from (Bonferroni).
+    Student's t between both levels, times the number of places that the search could choose from (Bonferroni).
     """
-    error = _standard_errors(steps, inflated_by)
     difference = np.array([step.after - step.before for step in steps])
     tries = np.array([max(step.span / length_min, 1.0) for step in steps])
     with np.errstate(divide="ignore", invalid="ignore"):
-        t = np.where(difference == 0, 0.0, difference / error)
-    return np.asarray(np.minimum(two_sided_p(t, _degrees(steps, inflated_by)) * tries, 1.0), dtype=np.float64)
-
-
-def intervals(steps: list[Step], inflated_by: float, confidence: float) -> NDArray[np.float64]:
-    """Return the lowest and highest difference of the levels that is likely, shape (n_steps, 2)."""
-    difference = np.array([step.after - step.before for step in steps])
-    half = two_sided_quantile(confidence, _degrees(steps, inflated_by)) * _standard_errors(steps, inflated_by)
-    return np.stack([difference - half, difference + half], axis=1)
-
-
-def _standard_errors(steps: list[Step], inflated_by: float) -> NDArray[np.float64]:
-    return np.array([step.noise * np.sqrt(inflated_by * (1 / step.n_before + 1 / step.n_after)) for step in steps])
-
-
-def _degrees(steps: list[Step], inflated_by: float) -> NDArray[np.float64]:
-    return np.array([max((step.n_before + step.n_after) / inflated_by - 2, 1.0) for step in steps])
+        t = np.where(difference == 0, 0.0, difference / errors)
+    return np.asarray(np.minimum(two_sided_p(t, degrees) * tries, 1.0), dtype=np.float64)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from collector.detect.history import find_changes
+from collector.detect.student_t import two_sided_quantile
 
 
 def places(values, p_max=0.01):
@@ -86,7 +87,8 @@ def test_the_interval_holds_the_true_difference():
     for seed in range(100):
         values = noise(1000 + seed, 200) + 4 * (np.arange(200) >= 100)
         (found,) = find_changes(values, np.ones(200), p_max=0.01)
-        held += found.low <= 4 <= found.high
+        half_width = two_sided_quantile(0.95, np.array([found.degrees]))[0] * found.standard_error
+        held += abs(found.step.after - found.step.before - 4) <= half_width
     assert 88 <= held <= 100
 
 
