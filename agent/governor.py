@@ -47,6 +47,8 @@ _SHORT_WINDOW_S: Final = 2.0
 _WINDOWS_MIN: Final = 0.02
 # Where housekeeping uses the budget, fewer windows do not help: what is left is a window of two seconds in ten.
 _WINDOWS_LEAST: Final = 0.2
+# Starting up, with its imports, tables of symbols and a first look at everything, happens once: nothing is concluded.
+_WARM_UP_S: Final = 5.0
 _SHED_NS: Final = 10 * NS_PER_S
 # Memory has room again below this share of its budget.
 _MEMORY_ROOM: Final = 0.92
@@ -65,6 +67,7 @@ class Governor:
         window_s: float,
         windows_max: int,
         uniform: Callable[[], float] = random.random,
+        warm_up_s: float = _WARM_UP_S,
     ) -> None:
         """
         Begin at the full rate, with a few processes at a time.
@@ -76,6 +79,7 @@ class Governor:
             window_s: Length of a window.
             windows_max: Most processes sampled at a time.
             uniform: Gives a fraction in [0, 1).
+            warm_up_s: How long use is not held against anybody, from the first look at it.
         """
         self._budget = budget
         self._pace = pace
@@ -83,6 +87,8 @@ class Governor:
         self._window_s = window_s
         self._windows_max = float(windows_max)
         self._uniform = uniform
+        self._warm_up_ns = int(warm_up_s * NS_PER_S)
+        self._began_ns: int | None = None
         self._rates = (pace.rate_hz, *(rate for rate in RATES_HZ if rate < pace.rate_hz))
         self._level = 0
         self._windows = min(_WINDOWS_FIRST, self._windows_max)
@@ -135,6 +141,9 @@ class Governor:
             in_flight: Processes being sampled.
             waiting: Processes that would be if there were room.
         """
+        self._began_ns = now_ns if self._began_ns is None else self._began_ns
+        if now_ns - self._began_ns < self._warm_up_ns:
+            self._history.clear()
         self._fill_bucket(now_ns, usage)
         self._watch_memory(usage)
         used, housekeeping = self._used(now_ns)
@@ -243,7 +252,7 @@ class Governor:
                 self._change(now_ns, "scans_up")
         elif idle_ns >= _RATE_UP_NS and self._level > 0:
             times_as_often = self._rates[self._level - 1] / self.rate_hz
-            if used * times_as_often < _AIM or idle_ns >= self._trial_ns:
+            if housekeeping + (used - housekeeping) * times_as_often < _AIM or idle_ns >= self._trial_ns:
                 self._level -= 1
                 self._raised_ns = now_ns
                 self._change(now_ns, "rate_up")

@@ -182,6 +182,7 @@ class RemoteAttachment:
             reading = self._stacks.read_innermost(thread.states, thread.clock.is_wanted)
         elif thread.clock.has_run() or thread.states[0].reading is None:
             reading = thread.states[0].reading = self._stacks.read_innermost(thread.states)
+            thread.clock.is_running()
         else:
             reading = thread.states[0].reading  # it has not run since: its stack is the same
         if reading is None:

@@ -42,6 +42,7 @@ class ThreadClock:
         self._schedstat_path, self._stat_path = folder + "schedstat", folder + "stat"
         self._status_path = folder + "status"
         self._before = b""
+        self._may_run = True
         self._off_cpu, self._is_calibrated = 0, False
         self._voluntary = _UNKNOWN
         # Whether the last look that counted found it on a CPU, and whether it has slept since somebody set this back.
@@ -65,20 +66,23 @@ class ThreadClock:
 
     def has_run(self) -> bool:
         """
-        Return whether it was put on a CPU, or stayed there, since the last call; True at the first.
+        Return whether it may have been on a CPU since the last call; True at the first.
 
-        The last number of ``schedstat`` counts the times it was put on a CPU, so that a burst shows as it begins.
+        The last number of ``schedstat`` counts the times it was put on a CPU, so that a burst shows as it begins. The
+        run time there moves only with the kernel's tick, so the line says nothing of a thread that `is_running` last
+        found on a CPU: to go by it would pass over long work in favour of work that calls the kernel often.
         """
         line = self._read(self._schedstat, self._schedstat_path, _SCHEDSTAT_BYTES)
-        ran = line != self._before
+        self._may_run |= line != self._before
         self._before = line
-        return ran
+        return self._may_run
 
     def is_running(self) -> bool:
         """Return whether it is on a CPU now, or waits for nothing but one."""
         line = self._read(self._stat, self._stat_path, _STAT_BYTES)
         mark = line.rfind(b") ")
-        return line[mark + 2 : mark + 3] == b"R"
+        self._may_run = line[mark + 2 : mark + 3] == b"R"
+        return self._may_run
 
     def is_wanted(self) -> bool:
         """

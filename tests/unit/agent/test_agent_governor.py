@@ -43,8 +43,15 @@ class Machine:
         self.metrics = SelfMetrics()
         self.pace = Pace(self.rate_hz)
         self.chance = random.Random(self.seed)
+        # It has started up already.
         self.governor = Governor(
-            self.budget, self.pace, self.metrics, window_s=WINDOW_S, windows_max=512, uniform=self.chance.random
+            self.budget,
+            self.pace,
+            self.metrics,
+            window_s=WINDOW_S,
+            windows_max=512,
+            uniform=self.chance.random,
+            warm_up_s=0.0,
         )
         self.now_s = 1000
         self.cpu_ns = self.loop_ns = 0
@@ -255,3 +262,13 @@ def test_what_it_decides_is_shown():
     assert machine.metrics.value(semconv.AGENT_BUDGET_RATE) == 2.0
     assert machine.metrics.value(semconv.AGENT_BUDGET_WINDOWS) == machine.governor.windows
     assert machine.metrics.value(semconv.AGENT_BUDGET_MEMORY_USED) == 60 * MIB
+
+
+def test_starting_up_is_not_held_against_the_rate():
+    """What imports and first looks cost happens once, and must not lower the rate for minutes."""
+    pace = Pace(19.0)
+    governor = Governor(BudgetSettings(), pace, SelfMetrics(), window_s=10.0, windows_max=512)
+    for second in range(60):
+        cpu_ns = min(second, 4) * 200_000_000 + second * 5_000_000
+        governor.observe(second * 1_000_000_000, Usage(cpu_ns, 50_000_000, 0), in_flight=1, waiting=0)
+    assert pace.rate_hz == 19.0
