@@ -156,42 +156,66 @@ class RemoteAttachment:
 
     def _look(self) -> None:
         self._ticks += 1
-        self._roster.refresh()
         if self._mode == "gil":
+            self._list_threads()
             holder = self._gil.holder()
-            threads = [
-                thread for thread in self._roster.threads if any(state.address == holder for state in thread.states)
-            ]
-        else:
-            threads = self._roster.threads
+            self._look_at_all(
+                [thread for thread in self._roster.threads if any(state.address == holder for state in thread.states)]
+            )
+            return
+        # Whether threads came is fetched along with stacks; where there was none to fetch, it is asked for.
+        seen = self._roster.threads
+        fetched = self._look_at_all(seen)
+        if not fetched or self._stacks.has_changed:
+            self._list_threads()
+            known = {thread.tid for thread in seen}
+            self._look_at_all([thread for thread in self._roster.threads if thread.tid not in known])
+
+    def _list_threads(self) -> None:
+        self._roster.refresh()
+        if self._stacks.fetch_along(*self._roster.heads):
+            for thread in self._roster.threads:
+                for state in thread.states:
+                    state.fetch = None
+
+    def _look_at_all(self, threads: list[PythonThread]) -> bool:
+        """Look at threads; return whether a stack of any was fetched."""
+        fetched = False
         for thread in threads:
             try:
-                self._look_at(thread)
+                fetched |= self._look_at(thread)
             except ThreadGoneError:
                 self._roster.forget()
+                self._stacks.has_changed = True
             except ChangedError:
                 self._errors += 1
                 self._roster.forget()
+                self._stacks.has_changed = True
             except UnreadableError:
                 self._errors += 1
+        return fetched
 
-    def _look_at(self, thread: PythonThread) -> None:
+    def _look_at(self, thread: PythonThread) -> bool:
+        """Look at one thread; return whether its stack was fetched."""
+        fetched = True
         if self._mode == "cpu":
             if not thread.clock.has_run():
-                return
+                return False
             reading = self._stacks.read_innermost(thread.states, thread.clock.is_wanted)
         elif thread.clock.has_run() or thread.states[0].reading is None:
             reading = thread.states[0].reading = self._stacks.read_innermost(thread.states)
             thread.clock.is_running()
         else:
             reading = thread.states[0].reading  # it has not run since: its stack is the same
+            fetched = False
         if reading is None:
-            return
+            return fetched
         key = (thread.tid, thread.clock.on_cpu, reading.frames, reading.unstable, reading.truncated)
         if len(self._counts) >= STACKS_MAX and key not in self._counts:
             self._lost += 1
         else:
             self._counts[key] += 1
+        return fetched
 
     def _close(self, start_unix_ns: int, duration_ns: int, late: int, lost: int) -> Window:
         alive = self._failure is None and self._target.is_alive()

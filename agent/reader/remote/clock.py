@@ -12,6 +12,7 @@ _STATUS_BYTES: Final = 8192
 _TIMES_ON: Final = 2
 _UNKNOWN: Final = -1
 _SWITCHES: Final = re.compile(rb"voluntary_ctxt_switches:\t(\d+)")
+_HAS_SYSCALL: Final = os.path.exists("/proc/self/syscall")  # noqa: PTH110 (asked once, at import)
 _SHARES_ONLY_CPU: Final = len(os.sched_getaffinity(0)) == 1
 
 
@@ -23,7 +24,7 @@ class ThreadClock:
     """
     The scheduler's account of one thread.
 
-    Source: Documentation/scheduler/sched-stats.rst (``schedstat``), proc_pid_stat(5).
+    Source: Documentation/scheduler/sched-stats.rst (``schedstat``), proc_pid_syscall(5), proc_pid_stat(5).
     """
 
     def __init__(self, pid: int, tid: int, *, keep: bool) -> None:
@@ -39,7 +40,9 @@ class ThreadClock:
             ThreadGoneError: It is not there.
         """
         folder = f"/proc/{pid}/task/{tid}/"
-        self._schedstat_path, self._stat_path = folder + "schedstat", folder + "stat"
+        self._schedstat_path = folder + "schedstat"
+        # The first is half as dear, and needs the same right as reading memory; some kernels lack it.
+        self._state_path = folder + ("syscall" if _HAS_SYSCALL else "stat")
         self._status_path = folder + "status"
         self._before = b""
         self._may_run = True
@@ -47,11 +50,11 @@ class ThreadClock:
         self._voluntary = _UNKNOWN
         # Whether the last look that counted found it on a CPU, and whether it has slept since somebody set this back.
         self.on_cpu, self.slept = True, False
-        self._schedstat = self._stat = self._status = -1
+        self._schedstat = self._state = self._status = -1
         if keep:
             try:
                 self._schedstat = os.open(self._schedstat_path, os.O_RDONLY | os.O_CLOEXEC)
-                self._stat = os.open(self._stat_path, os.O_RDONLY | os.O_CLOEXEC)
+                self._state = os.open(self._state_path, os.O_RDONLY | os.O_CLOEXEC)
                 self._status = os.open(self._status_path, os.O_RDONLY | os.O_CLOEXEC)
             except OSError:
                 self.close()
@@ -59,10 +62,10 @@ class ThreadClock:
 
     def close(self) -> None:
         """Give the descriptors back; safe more than once."""
-        for descriptor in (self._schedstat, self._stat, self._status):
+        for descriptor in (self._schedstat, self._state, self._status):
             if descriptor >= 0:
                 os.close(descriptor)
-        self._schedstat = self._stat = self._status = -1
+        self._schedstat = self._state = self._status = -1
 
     def has_run(self) -> bool:
         """
@@ -79,9 +82,12 @@ class ThreadClock:
 
     def is_running(self) -> bool:
         """Return whether it is on a CPU now, or waits for nothing but one."""
-        line = self._read(self._stat, self._stat_path, _STAT_BYTES)
-        mark = line.rfind(b") ")
-        self._may_run = line[mark + 2 : mark + 3] == b"R"
+        line = self._read(self._state, self._state_path, _STAT_BYTES)
+        if _HAS_SYSCALL:
+            self._may_run = line.startswith(b"running")
+        else:
+            mark = line.rfind(b") ")
+            self._may_run = line[mark + 2 : mark + 3] == b"R"
         return self._may_run
 
     def is_wanted(self) -> bool:

@@ -95,21 +95,23 @@ class Learner:
         self._walker = walker
         # The part of a thread state that holds all that is looked at; top and limit of the chunk follow its address.
         fields = (layout.thread_current, layout.thread_native_id, layout.thread_chunk)
-        self._span_start, self._span_bytes = min(fields), max(fields) + 24 - min(fields)
+        self._span_start, self.span_bytes = min(fields), max(fields) + 24 - min(fields)
         # Where in a copy of that part the current frame (or its cframe) and the thread's id are.
         self.current = layout.thread_current - self._span_start
         self.native_id = layout.thread_native_id - self._span_start
         self._chunk = layout.thread_chunk - self._span_start
+        # Fetched along with every stack, at the very end.
+        self.along: list[tuple[int, int]] = []
 
     def lay_out(self, thread: ThreadState) -> Fetch:
         """Return what to fetch of a thread; raise as `learn_chunks` where its chunks are not known."""
         if not thread.chunks:
             self.learn_chunks(thread)
         thread.forget_old()
-        span = [(thread.address + self._span_start, self._span_bytes)]
+        span = [(thread.address + self._span_start, self.span_bytes)]
         scattered = merge(list(thread.scattered), self._walker.frame_bytes)
         thread.fetch = plan_fetch(
-            span, thread.chunks, scattered, span, path=thread.path, frame_bytes=self._walker.frame_bytes
+            span, thread.chunks, scattered, [*span, *self.along], path=thread.path, frame_bytes=self._walker.frame_bytes
         )
         return thread.fetch
 
@@ -133,7 +135,7 @@ class Learner:
         thread.chunks.clear()
         thread.fetch = None
         try:
-            span = self._scratch.read(thread.address + self._span_start, self._span_bytes)
+            span = self._scratch.read(thread.address + self._span_start, self.span_bytes)
         except UnreadableError:
             raise ChangedError from None
         if _WORD.unpack_from(span, self.native_id)[0] != thread.native_id:

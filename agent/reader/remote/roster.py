@@ -79,6 +79,11 @@ class Roster:
                 return
         self._list()
 
+    @property
+    def heads(self) -> tuple[list[tuple[int, int]], bytes]:
+        """The heads of the lists, as ranges of memory, and what they held at the last listing."""
+        return self._heads, self._heads_seen
+
     def forget(self) -> None:
         """List anew next time: a thread has ended."""
         self._heads_seen = b""

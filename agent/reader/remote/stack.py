@@ -4,7 +4,6 @@ import operator
 import struct
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Final
 
 from agent.reader.remote.code import CodeTable
@@ -49,6 +48,22 @@ class StackReader:
         # Looks that gave nothing, and the usual time to copy a range, in nanoseconds; 0 before the first.
         self.retries = 0
         self._range_ns = 0.0
+        # What the memory fetched along with stacks last held, and whether it held anything else since.
+        self._along_seen = b""
+        self.has_changed = False
+
+    def fetch_along(self, ranges: list[tuple[int, int]], seen: bytes) -> bool:
+        """
+        Fetch other memory along with every stack from now on; `has_changed` says when it holds something else.
+
+        Returns:
+            Whether the ranges are others than before, so that every `ThreadState.fetch` has to be laid out anew.
+        """
+        self._along_seen, self.has_changed = seen, False
+        if ranges == self._learner.along:
+            return False
+        self._learner.along = list(ranges)
+        return True
 
     def read_innermost(
         self, states: tuple[ThreadState, ...], wanted: Callable[[], bool] | None = None
@@ -138,6 +153,9 @@ class StackReader:
             raise _UnwantedError
         if _WORD.unpack_from(buffer, self._learner.native_id)[0] != thread.native_id:
             raise ChangedError
+        along = fetch.tail + self._learner.span_bytes
+        if buffer[along : along + len(self._along_seen)] != self._along_seen:
+            self.has_changed = True
         self._learner.follow_chunk(thread, buffer, fetch.tail)
         before = self._current_frame(thread, buffer, 0, fetch, again=False)
         after = self._current_frame(thread, buffer, fetch.tail, fetch, again=True)
@@ -150,7 +168,8 @@ class StackReader:
         thread.path = walk.path
         if not (fetch.regions and fetch.regions[0].start <= leaf < fetch.regions[0].end):
             thread.fetch = None  # next time with the leaf's region in the middle
-        return walk if walk.running else replace(walk, bracketed=before == after == leaf)
+        walk.bracketed = before == after == leaf
+        return walk
 
     def _copy(self, fetch: Fetch) -> bytearray:
         """

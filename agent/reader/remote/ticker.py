@@ -12,6 +12,8 @@ from agent.reader.pace import Pace
 _TOGETHER_S: Final = 0.004
 # A look that comes later than this part of the interval is counted as late.
 _LATE_PART: Final = 0.5
+# Part of the mean interval that the shortest has; see `Pace.interval_s`.
+_SHORTEST: Final = 0.5
 
 
 class Ticked(Protocol):
@@ -37,7 +39,7 @@ class Ticker:
 
     def __init__(self) -> None:
         """Start nothing yet."""
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
         self._entries: dict[int, _Entry] = {}
         self._queue: list[tuple[float, int, _Entry]] = []
         self._numbers = itertools.count()
@@ -45,18 +47,17 @@ class Ticker:
 
     def add(self, ticked: Ticked) -> None:
         """Call it from now on."""
-        with self._changed:
+        with self._lock:
             entry = self._entries[id(ticked)] = _Entry(ticked)
             due = time.monotonic() + ticked.pace.interval_s()
             heapq.heappush(self._queue, (due, next(self._numbers), entry))
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="ticker", daemon=True)
                 self._thread.start()
-            self._changed.notify()
 
     def remove(self, ticked: Ticked) -> tuple[int, int]:
         """Call it no more; return how often it was late, and how many calls were left out. Safe more than once."""
-        with self._changed:
+        with self._lock:
             entry = self._entries.pop(id(ticked), None)
             if entry is None:
                 return 0, 0
@@ -65,19 +66,20 @@ class Ticker:
 
     def _run(self) -> None:
         while True:
-            with self._changed:
+            with self._lock:
                 while self._queue and self._queue[0][2].removed:
                     heapq.heappop(self._queue)
                 if not self._queue:
                     self._thread = None
                     return
                 wait_s = self._queue[0][0] - time.monotonic()
-                if wait_s > 0:
-                    self._changed.wait(wait_s)
-                    continue
-                entries = self._take_due(time.monotonic())
+                entries = self._take_due(time.monotonic()) if wait_s <= 0 else []
+                # Whoever is added meanwhile is due in no less than the shortest interval.
+                wait_s = min(wait_s, _SHORTEST / self._queue[0][2].ticked.pace.rate_hz) if self._queue else 0.0
             for entry in entries:
                 entry.ticked.tick()
+            if not entries:
+                time.sleep(wait_s)  # costs a third of waiting on the condition
 
     def _take_due(self, now: float) -> list[_Entry]:
         """Take who is due, and put each back for its next time; times that are over already are lost."""

@@ -43,7 +43,7 @@ class MissingError(Exception):
         self.address = address
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: making one of those takes three times as long
 class Walk:
     """
     A stack, leaf first.
