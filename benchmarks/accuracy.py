@@ -36,7 +36,7 @@ from benchmarks.readings import Reading, account, count_samples, take_readings, 
 from benchmarks.scratch import ROOT, Interpreter, UnavailableError, choose_interpreters, scratch_python
 from benchmarks.tables import keep_table, markdown_table, spread
 from benchmarks.workloads.known_shares import KINDS
-from benchmarks.workloads.truth import FILE_BYTES, read_truth
+from benchmarks.workloads.truth import FILE_BYTES, read_truth, used_ns
 
 OURS: Final = "Pyrometer"
 SCALED: Final = "py-spy, scaled"
@@ -72,8 +72,7 @@ class Program:
         """Let an engine read it."""
         before = read_truth(self.path, self.names)
         readings = take_readings(engine, self.pid, samples_min=samples_min, windows_max=WINDOWS_MAX)
-        after = read_truth(self.path, self.names)
-        used: dict[str, float] = {name: after[name] - before[name] for name in self.names}
+        used = used_ns(before, read_truth(self.path, self.names))
         total_ns = readings[-1].after.cpu_ns - readings[0].before.cpu_ns
         used[REST] = max(0.0, total_ns - sum(used.values()))
         return Run(readings, shares(used))

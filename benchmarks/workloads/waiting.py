@@ -6,9 +6,8 @@ import queue
 import selectors
 import socket
 import threading
-from time import thread_time_ns as now
 
-from benchmarks.workloads.truth import add
+from benchmarks.workloads.truth import add, now
 from benchmarks.workloads.working import do_arithmetic, do_recursion, do_words, run_with_duty
 
 _ROWS = [{"id": number, "name": f"name-{number}"} for number in range(60)]
