@@ -1,6 +1,7 @@
 """The agent as a program: built from its settings, run until a signal, its settings read again on SIGHUP."""
 
 import contextlib
+import gc
 import logging
 import queue
 import resource
@@ -28,6 +29,8 @@ _LOG = logging.getLogger(__name__)
 _DESCRIPTORS_SPARE: Final = 512
 # How often the main thread looks whether the others live, where systemd's watchdog does not ask for more.
 _BEAT_S: Final = 1.0
+# Objects between two runs of the collector of garbage (700 otherwise), whose youngest run looks at all of them.
+_GC_THRESHOLDS: Final = (10_000, 20, 20)
 _ENDING: Final = (signal.SIGTERM, signal.SIGINT)
 
 ReadSettings = Callable[[], AgentSettings]
@@ -67,6 +70,10 @@ def run_agent(settings: AgentSettings, environment: Mapping[str, str], read_sett
         agent.start()
         stack.callback(agent.end_watch)
         http.start()
+        # What was built until now stays: the collector of garbage need not look at it again each time it runs.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(*_GC_THRESHOLDS)
         _announce(f"{address}:{http.port}", sender.destination.urls[Signal.PROFILES])
         received = _serve(agent, signals, notifier, read_settings)
         notifier.stopping()
