@@ -55,6 +55,7 @@ class ThreadState:
         looks: How many there were.
         path: An address in each region of the last stack, leaf first.
         fetch: What to fetch; None when that has to be laid out anew.
+        unrest: Share of the last looks during which the thread called or returned, about.
         reading: The last one, where it is kept.
     """
 
@@ -65,6 +66,7 @@ class ThreadState:
     looks: int = 0
     path: list[int] = field(default_factory=list)
     fetch: Fetch | None = None
+    unrest: float = 0.5
     reading: Reading | None = None
 
     def remember(self, address: int) -> None:

@@ -20,6 +20,11 @@ ATTEMPTS_MAX: Final = 10
 _LONG: Final = 2.5
 _CALL_RANGES: Final = 8
 _USUAL_OF: Final = 32
+# A thread that calls or returns during less than one look in four is calm: it stays in a frame many times longer than
+# the copies of one look lie apart. To look again until they were in the right order would take as long, and tell of
+# the frame that came next. How many looks that share is of, about.
+_CALM: Final = 1 / 4
+_UNREST_OF: Final = 64
 _WORD: Final = struct.Struct("<Q")
 
 
@@ -161,11 +166,12 @@ class StackReader:
         after = self._current_frame(thread, buffer, fetch.tail, fetch, again=True)
         if not before and not after:
             return Walk([], [], [], 0, running=True, path=[], scattered=[], truncated=False, bracketed=True)
-        walk = self._walk_from(before or after, after, buffer, fetch)
+        walk = self._walk_from(before or after, after, buffer, fetch, calm=thread.unrest < _CALM)
         for address in walk.scattered:
             thread.scattered[address] = thread.looks
         leaf = walk.addresses[0] if walk.addresses else before
         thread.path = walk.path
+        thread.unrest += ((walk.moved > 0 or before != after) - thread.unrest) / _UNREST_OF
         if not (fetch.regions and fetch.regions[0].start <= leaf < fetch.regions[0].end):
             thread.fetch = None  # next time with the leaf's region in the middle
         walk.bracketed = before == after == leaf
@@ -187,7 +193,7 @@ class StackReader:
             raise TornError
         return buffer
 
-    def _walk_from(self, before: int, after: int, buffer: bytearray, fetch: Fetch) -> Walk:
+    def _walk_from(self, before: int, after: int, buffer: bytearray, fetch: Fetch, *, calm: bool) -> Walk:
         """
         Walk the first copies from the frame that was current before them, and if that is not certain, the second ones.
 
@@ -195,14 +201,14 @@ class StackReader:
         """
         first: Walk | None = None
         try:
-            first = self._walker.walk(before, buffer, fetch.regions)
+            first = self._walker.walk(before, buffer, fetch.regions, calm=calm)
             if first.running and not first.moved:
                 return first
         except (TornError, MissingError):
             if not after or before == after:
                 raise
         try:
-            second = self._walker.walk(after or before, buffer, fetch.later)
+            second = self._walker.walk(after or before, buffer, fetch.later, calm=calm)
         except (TornError, MissingError):
             if first is None:
                 raise

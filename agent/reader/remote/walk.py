@@ -93,7 +93,9 @@ class Walker:
         # 3.11 marks the frames that C entered in the byte before the owner.
         self._owner_shift, self._entry_mask = (8, 1) if layout.frame_entry is not None else (0, 0)
 
-    def walk(self, current: int, buffer: bytearray, regions: list[Region]) -> Walk:  # noqa: C901, PLR0912, PLR0915
+    def walk(  # noqa: C901, PLR0912, PLR0915
+        self, current: int, buffer: bytearray, regions: list[Region], *, calm: bool = False
+    ) -> Walk:
         """
         Walk from a frame to the root. One loop, as it is the hot path of the whole agent.
 
@@ -101,6 +103,8 @@ class Walker:
             current: Address of the frame to begin with: the one that runs, or one above it that returned since.
             buffer: What was fetched.
             regions: Where it lies.
+            calm: Whether the thread calls and returns so seldom that a leaf which was the same before and after its
+                callers were copied did not go away and come back meanwhile.
 
         Raises:
             TornError: If it cannot be a stack.
@@ -117,7 +121,7 @@ class Walker:
         start = end = shift = again = 0
         # The page that the leaf lies in, whose copy is of one instant, and how far inside its region is.
         page = page_end = leaf_order = 0
-        ordered = called_directly = running = truncated = doubtful = False
+        ordered = called_directly = running = truncated = doubtful = leaf_stayed = False
         moved = steps = owner = flags = 0
         steps_max = _STEPS_PER_FRAME * self._depth_max
         frame = current
@@ -131,7 +135,7 @@ class Walker:
                 start, end, shift, again = region.start, region.end, region.shift, region.again
                 order, ordered = region.order, region.ordered
                 path.append(frame)
-                if codes and order > leaf_order:
+                if codes and order > leaf_order and not leaf_stayed:
                     doubtful = True  # its copies lie between those of the leaf: they are of another time
             place = frame + shift
             code_address, previous, instruction, stack, flags = unpack(buffer, place)
@@ -160,6 +164,9 @@ class Walker:
                     doubtful = True  # while C runs for it, it is marked as running, but for tracing and the like
                 if not codes:
                     leaf_order = order
+                    if calm and again:
+                        later = unpack(buffer, place + again)
+                        leaf_stayed = later[:2] == (code_address, previous) and later[3] == stack
                     if ordered:
                         page, page_end = frame & -PAGE_BYTES, (frame | PAGE_BYTES - 1) + 1
                     else:  # generators at rest have no caller: they cannot be taken for a part of the stack
