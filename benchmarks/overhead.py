@@ -64,7 +64,7 @@ def main() -> None:
     parser.add_argument("--markdown", action="store_true", help="write the tables into the page")
     options = parser.parse_args()
     if options.quick:
-        options.seconds, options.rounds, options.pairs = 10.0, 1, 10
+        options.seconds, options.rounds, options.pairs = 10.0, 1, min(options.pairs, 10)
     interpreter = choose_interpreters([options.python])[0] if options.python else find_interpreters()[0]
     sink = Sink()
     report = [compare(interpreter, sink, options.seconds, options.rounds)]
