@@ -6,6 +6,8 @@ PYTHON ?= python3
 VENV ?= .venv
 ARGS ?=
 PYTEST_ARGS ?=
+# Most tests wait for a program that they started, so that more of them than CPUs run side by side.
+TEST_PROCESSES ?= 4
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -30,7 +32,7 @@ run: $(VENV)/.installed-all ## Start Pyrometer with its demo: http://127.0.0.1:8
 
 test: lint check-flamegraph ## Check the code and run all tests but the soak tests.
 	$(SAY) 'tests'
-	@$(BIN)/python -m pytest -q -m 'not soak' $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -q -m 'not soak' -n $(TEST_PROCESSES) --dist loadfile $(PYTEST_ARGS)
 
 lint: $(VENV)/.installed-dev ## Check style, types and who imports whom.
 	$(SAY) 'ruff'

@@ -65,8 +65,9 @@ class RunningAgent(Program):
         poll(lambda: any(words in line for line in self.lines()), what=f"{words!r} in {self.lines()}")
 
     def reload(self, *, expecting):
+        seen = len(self.lines())
         self.process.send_signal(signal.SIGHUP)
-        self.await_line(expecting)
+        poll(lambda: any(expecting in line for line in self.lines()[seen:]), what=f"{expecting!r} after line {seen}")
 
     def metric(self, line_start):
         for line in get_text(f"{self.url}/metrics").splitlines():
