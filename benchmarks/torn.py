@@ -35,7 +35,7 @@ DEBIAN: Final = Path("/usr/bin/python3.11")
 OURS, NONBLOCKING, BLOCKING = "remote", "py-spy --nonblocking", "py-spy"
 WRONG_MAX, UNSTABLE_MAX = 0.5, 5.0
 # A program that is replaced or forked all the time is read in short windows, so that some are whole.
-_CHURN_WINDOW_S: Final = 0.2
+_CHURN_WINDOW_S: Final = 0.05
 
 
 @dataclass(slots=True)

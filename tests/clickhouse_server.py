@@ -11,6 +11,7 @@ TCPHandler and HTTPHandler; it lives until its stdin closes.
 
 import contextlib
 import ctypes
+import fcntl
 import os
 import shutil
 import socket
@@ -69,9 +70,11 @@ def server_library() -> Path:
             raise ServerUnavailableError(f"PYROMETER_TEST_LIBCHDB names {named}, which is not a file")
         return Path(named)
     library = CACHE_DIR / "libchdb.so"
-    if not library.is_file():
-        CACHE_DIR.mkdir(parents=True, exist_ok=True)
-        _unpack(_npm_pack(), library)
+    CACHE_DIR.mkdir(parents=True, exist_ok=True)
+    with (CACHE_DIR / "lock").open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # tests run in several processes, and one of them fetches
+        if not library.is_file():
+            _unpack(_npm_pack(), library)
     return library
 
 

@@ -99,9 +99,9 @@ class StackReader:
         """
         certain: Walk | None = None
         last: Walk | None = None
-        for _ in range(ATTEMPTS_MAX):
+        for attempt in range(ATTEMPTS_MAX):
             try:
-                walk = self._try(thread, wanted)
+                walk = self._try(thread, wanted, is_first=attempt == 0)
             except _UnwantedError:
                 return None
             if walk is None:
@@ -122,10 +122,10 @@ class StackReader:
             raise UnreadableError
         return self._reading(certain, unstable=True)
 
-    def _try(self, thread: ThreadState, wanted: Callable[[], bool] | None) -> Walk | None:
+    def _try(self, thread: ThreadState, wanted: Callable[[], bool] | None, *, is_first: bool) -> Walk | None:
         """Look once; None where it gave nothing, and what to fetch was mended for the next time."""
         try:
-            return self._look(thread, wanted)
+            return self._look(thread, wanted, is_first=is_first)
         except TornError:
             return None
         except MissingError as missing:
@@ -149,13 +149,17 @@ class StackReader:
         frames.reverse()
         return Reading(tuple(frames), unstable, walk.truncated)
 
-    def _look(self, thread: ThreadState, wanted: Callable[[], bool] | None) -> Walk:
+    def _look(self, thread: ThreadState, wanted: Callable[[], bool] | None, *, is_first: bool) -> Walk:
         """Fetch and walk once."""
         thread.looks += 1
         fetch = thread.fetch or self._learner.lay_out(thread)
-        buffer = self._copy(fetch)
+        # Not looked at for long, its pages are far from our caches: the pieces of a first copy lie some ten times
+        # further apart than those of the next. So that one is for the caches alone.
+        buffer = self._memory.gather(fetch.ranges) if is_first else self._copy(fetch)
         if wanted is not None and not wanted():
             raise _UnwantedError
+        if is_first:
+            buffer = self._copy(fetch)
         if _WORD.unpack_from(buffer, self._learner.native_id)[0] != thread.native_id:
             raise ChangedError
         along = fetch.tail + self._learner.span_bytes

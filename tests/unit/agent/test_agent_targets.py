@@ -260,8 +260,9 @@ def test_a_crowd_is_identified_within_the_budget_and_none_is_left_out(start_proc
 
 def test_a_stopped_process_is_counted_and_known_as_such(make_scanner, start_process):
     """SIGSTOP makes a watched process a stopped one, SIGCONT a watched one again; it is never lost."""
-    process = named(start_process, "stopped")
-    scanner = make_scanner(allow=(Match(service="^stopped$"),))
+    name = f"stopped-{os.getpid()}"  # other tests may run beside this one
+    process = named(start_process, name)
+    scanner = make_scanner(allow=(Match(service=f"^{name}$"),))
     (watched,) = scanner.scan().processes.values()
     process.send_signal(signal.SIGSTOP)
     wait_until(lambda: scanner.scan().states[State.STOPPED] == 1)

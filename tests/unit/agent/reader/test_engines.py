@@ -121,7 +121,7 @@ def test_a_process_that_has_ended_is_not_found(case):
 
 def test_a_process_that_is_not_python_is_told_apart(case):
     """An engine for Python says that it is none; one for native code reads it."""
-    with running("-c", "while true; do :; done", python="/bin/sh", ready=False) as process, case.build(1.0) as engine:
+    with running("-c", "while true; do :; done", python="/bin/sh", ready=False) as process, case.build(5.0) as engine:
         eventually(lambda: b"while" in Path(f"/proc/{process.pid}/cmdline").read_bytes(), "exec")
         target = find_target(process.pid)
         if case.python_only:
