@@ -7,7 +7,7 @@ VENV ?= .venv
 ARGS ?=
 PYTEST_ARGS ?=
 # Most tests wait for a program that they started, so that more of them than CPUs run side by side.
-TEST_PROCESSES ?= 3
+TEST_PROCESSES ?= 2
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -32,9 +32,9 @@ run: $(VENV)/.installed-all ## Start Pyrometer with its demo: http://127.0.0.1:8
 
 test: lint check-flamegraph ## Check the code and run all tests but the soak tests.
 	$(SAY) 'tests'
-	@$(BIN)/python -m pytest -q -m 'not soak and not ui' -n $(TEST_PROCESSES) --dist loadfile $(PYTEST_ARGS)
-	$(SAY) 'tests in a browser'
-	@$(BIN)/python -m pytest -q -m 'ui and not soak' $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -q -m 'not soak and not ui and not alone' -n $(TEST_PROCESSES) --dist loadfile $(PYTEST_ARGS)
+	$(SAY) 'tests in a browser, and those that want the machine for themselves'
+	@$(BIN)/python -m pytest -q -m '(ui or alone) and not soak' $(PYTEST_ARGS)
 
 lint: $(VENV)/.installed-dev ## Check style, types and who imports whom.
 	$(SAY) 'ruff'

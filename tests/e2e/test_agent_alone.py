@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 HEAVY = ("numpy", "pandas", "pyarrow", "streamlit", "chdb", "clickhouse_driver", "starlette")
 BURN = "t = __import__('time').monotonic\ndef burn(until):\n    while t() < until: pass\nburn(t() + 2)"
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.alone]
 
 
 @pytest.fixture(scope="module")

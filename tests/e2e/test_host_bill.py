@@ -12,7 +12,7 @@ from agent_sink import Sink
 from agent.host.ledger import read_busy_ns
 from pyrometer import semconv
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.alone]
 
 # Beside a service that computes: one that starts short-lived programs, one that lives in the kernel, and one whose
 # threads take turns.

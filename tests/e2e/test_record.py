@@ -27,7 +27,7 @@ from record_support import (
 from pyrometer.formats import pprof_pb2
 from pyrometer.formats.otlp import otlp_to_profiles
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.alone]
 
 SCHEMA = Path(__file__).parent.parent / "golden" / "speedscope-file-format-schema.json"
 

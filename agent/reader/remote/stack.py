@@ -24,6 +24,9 @@ _USUAL_OF: Final = 32
 # the copies of one look lie apart. To look again until they were in the right order would take as long, and tell of
 # the frame that came next. How many looks that share is of, about.
 _CALM: Final = 1 / 4
+# A thread that calls or returns during most looks can come back within one to where it was, and a new generator then
+# lies where the last one lay: what is the same before and after proves little of those that lie apart from the leaf.
+_FRANTIC: Final = 0.75
 _UNREST_OF: Final = 64
 _WORD: Final = struct.Struct("<Q")
 
@@ -175,10 +178,13 @@ class StackReader:
             thread.scattered[address] = thread.looks
         leaf = walk.addresses[0] if walk.addresses else before
         thread.path = walk.path
+        is_frantic = thread.unrest > _FRANTIC
         thread.unrest += ((walk.moved > 0 or before != after) - thread.unrest) / _UNREST_OF
         if not (fetch.regions and fetch.regions[0].start <= leaf < fetch.regions[0].end):
             thread.fetch = None  # next time with the leaf's region in the middle
         walk.bracketed = before == after == leaf
+        if is_frantic:
+            walk.moved = max(walk.moved, walk.elsewhere)
         return walk
 
     def _copy(self, fetch: Fetch) -> bytearray:

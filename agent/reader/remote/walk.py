@@ -57,6 +57,7 @@ class Walk:
         path: An address in each region that was walked through, leaf first.
         scattered: Addresses of the frames that lie outside the data stack, borders included.
         truncated: Whether the limit of depth ended the walk before the root.
+        elsewhere: How many at the leaf end reach down to the last generator that lies apart from the leaf.
         bracketed: Whether the leaf was the current frame both before and after the copy.
     """
 
@@ -68,6 +69,7 @@ class Walk:
     path: list[int]
     scattered: list[int]
     truncated: bool
+    elsewhere: int = 0
     bracketed: bool = False
 
 
@@ -122,7 +124,7 @@ class Walker:
         # The page that the leaf lies in, whose copy is of one instant, and how far inside its region is.
         page = page_end = leaf_order = 0
         ordered = called_directly = running = truncated = doubtful = leaf_stayed = False
-        moved = steps = owner = flags = 0
+        moved = elsewhere = steps = owner = flags = 0
         steps_max = _STEPS_PER_FRAME * self._depth_max
         frame = current
         while frame:
@@ -156,7 +158,8 @@ class Walker:
                         codes.clear()
                         instructions.clear()
                         addresses.clear()
-                        moved, doubtful = 0, False
+                        moved = elsewhere = 0
+                        doubtful = False
                     running = running or not codes
                 elif not codes:
                     running = unmarked
@@ -186,8 +189,11 @@ class Walker:
                 instructions.append(instruction)
                 addresses.append(frame)
                 called_directly = not flags & entry_mask
-                if owner == _OWNED_BY_GENERATOR and not previous:
-                    raise TornError  # a generator at rest
+                if owner == _OWNED_BY_GENERATOR:
+                    if not previous:
+                        raise TornError  # a generator at rest
+                    if again:
+                        elsewhere = len(codes)
                 if len(codes) >= self._depth_max and previous:
                     if len(set(addresses)) < len(addresses):
                         raise TornError  # it goes round
@@ -198,7 +204,9 @@ class Walker:
             frame = previous
         if steps and not truncated and owner < _OWNED_BY_INTERPRETER and not flags & entry_mask:
             raise TornError  # every stack begins with what C called
-        return Walk(codes, instructions, addresses, moved, running and not doubtful, path, scattered, truncated)
+        return Walk(
+            codes, instructions, addresses, moved, running and not doubtful, path, scattered, truncated, elsewhere
+        )
 
     def peek(self, frame: bytes) -> tuple[int, bool]:
         """

@@ -18,6 +18,8 @@ from agent.session import Session, take_window
 HEAD = """
 import json, selectors, sys, threading, time
 from time import thread_time_ns as now
+
+pytestmark = pytest.mark.alone
 truth = {}
 lock = threading.Lock()
 running = True

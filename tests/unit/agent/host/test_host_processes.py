@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 
 import pytest
 from agent_processes import wait_until
@@ -40,13 +41,17 @@ def table(readings) -> dict[tuple[str, ...], float]:
     return {(reading.metric, *reading.labels.values()): reading.value for reading in readings}
 
 
-def test_a_real_process_has_every_number():
-    """This test's own process: it has run, has memory, threads, files, faults and switches."""
-    (read,) = a_reader(a_process(os.getpid())).read()
+def test_a_real_process_has_every_number(start_process):
+    """A process that works: it has run, has memory, threads, files, faults and switches."""
+    program = "import time\nprint(sum(range(5_000_000)), flush=True)\ntime.sleep(60)"
+    process = start_process(sys.executable, "-c", program)
+    process.stdout.readline()
+    time.sleep(0.05)  # it goes to sleep
+    (read,) = a_reader(a_process(process.pid)).read()
     numbers = table(read.readings)
 
     assert {name for name, *_ in numbers} == {metric.name for metric in semconv.PROCESS_METRICS}
-    assert read.attributes == {"service.name": f"s{os.getpid()}"}
+    assert read.attributes == {"service.name": f"s{process.pid}"}
     assert numbers["process.cpu.time", "user"] > 0
     assert 1_000_000 < numbers["process.memory.usage",] < numbers["process.memory.virtual",]
     assert numbers["process.thread.count",] >= 1
