@@ -15,11 +15,11 @@ from agent.reader.pace import Pace
 from agent.reader.remote.engine import RemoteEngine
 from agent.session import Session, take_window
 
+pytestmark = pytest.mark.alone
+
 HEAD = """
 import json, selectors, sys, threading, time
 from time import thread_time_ns as now
-
-pytestmark = pytest.mark.alone
 truth = {}
 lock = threading.Lock()
 running = True

@@ -32,6 +32,8 @@ from agent.settings import LedgerSettings, PerfSettings
 from pyrometer import semconv
 from pyrometer.values import TRUNCATED, FrameType
 
+pytestmark = pytest.mark.alone
+
 OBSTACLE = find_obstacle()
 allowed = pytest.mark.skipif(bool(OBSTACLE), reason=OBSTACLE)
 PERF_IOC_DISABLE = 0x2401
@@ -55,8 +57,6 @@ while True:
 ASK = "import json, sys; from agent.reader.perf.host import find_obstacle; print(json.dumps(find_obstacle()))"
 FILTER = """
 import ctypes, platform, struct
-
-pytestmark = pytest.mark.alone
 number = {"x86_64": 298, "aarch64": 241}[platform.machine()]
 code = b"".join(struct.pack("=HBBI", *line) for line in (
     (0x20, 0, 0, 0), (0x15, 0, 1, number), (0x06, 0, 0, 0x00050001), (0x06, 0, 0, 0x7FFF0000)))
