@@ -53,8 +53,7 @@ class StackReader:
         self._walker = Walker(layout, codes, depth_max=depth_max)
         self._learner = Learner(Memory(memory.pid), layout, self._walker)
         self._cframe_current = layout.cframe_current
-        # Looks that gave nothing, and the usual time to copy a range, in nanoseconds; 0 before the first.
-        self.retries = 0
+        # The usual time to copy a range, in nanoseconds; 0 before the first.
         self._range_ns = 0.0
         # What the memory fetched along with stacks last held, and whether it held anything else since.
         self._along_seen = b""
@@ -108,7 +107,6 @@ class StackReader:
             except _UnwantedError:
                 return None
             if walk is None:
-                self.retries += 1
                 continue
             # What runs was certainly there. What does not run (it frees what a function left behind, say) must be so
             # in two looks: a thread that calls a lot can come back to the same frame within one look.
