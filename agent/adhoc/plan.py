@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
+from agent.adhoc.clock_watch import ClockWatch
 from agent.reader.engine import Attachment, Target
 from agent.reader.pace import Pace
 from agent.reader.pyspy import PySpyEngine
@@ -80,10 +81,12 @@ class PlannedEngine:
     Attributes:
         plan: What was asked for.
         refusals: Why our own engine did not serve, each reason once.
+        clocks: Of the processes that are being read.
     """
 
     plan: Plan
     refusals: dict[str, str] = field(default_factory=dict)
+    clocks: ClockWatch = field(default_factory=ClockWatch)
     _remote: RemoteEngine = field(init=False)
     _pyspy: PySpyEngine = field(init=False)
 

@@ -85,7 +85,8 @@ class ProcessReader:
         session.process.refresh()
         session.account.begin(_now())
         try:
-            window, seen = look(session, attachment, min(limit_s, self._length_s()))
+            with self._engine.clocks.watching(session.process):
+                window, seen = look(session, attachment, min(limit_s, self._length_s()))
         except PyrometerError:
             session.release()
             raise

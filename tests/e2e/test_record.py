@@ -83,12 +83,7 @@ def test_either_engine_knows_the_flags(tmp_path, engine, flags):
         assert {"hot (busy_service.py:3)"} == set(re.findall(r"hot \([^)]*\)", text))
 
 
-_LOSES_THE_END = pytest.mark.xfail(
-    strict=False, reason="what a child used between the last look at its clock and its end is lost: known, to be mended"
-)
-
-
-@pytest.mark.parametrize("engine", [pytest.param("remote", marks=_LOSES_THE_END), "py-spy"])
+@pytest.mark.parametrize("engine", ["remote", "py-spy"])
 def test_children_are_read_under_a_name_of_their_own(tmp_path, engine):
     """With -s processes that come later are read too, each under a frame, with the CPU time it used."""
     source = (
@@ -117,8 +112,8 @@ def test_children_are_read_under_a_name_of_their_own(tmp_path, engine):
     assert 2 == len(by_process)
     names = {frame.function for sample in profile.samples if sample.count for frame in sample.stack}
     assert {"child", "parent"} <= names
-    # What a process used between the last look at its clock and its end is not seen; interpreters start and end, too.
-    assert 1.5e9 <= sum(by_process.values()) <= 3.0e9
+    # Two seconds of work; interpreters start and end, too, and a look at a clock may come late on a busy machine.
+    assert 1.7e9 <= sum(by_process.values()) <= 3.0e9
 
 
 def test_pprof_is_read_by_a_parser_of_the_published_schema(tmp_path):
