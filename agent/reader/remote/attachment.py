@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Final, Literal
 
-from agent.procfs import read_stat
 from agent.reader.engine import Target, Window
 from agent.reader.pace import Pace
 from agent.reader.remote.clock import ThreadGoneError
@@ -14,7 +13,7 @@ from agent.reader.remote.code import CodeTable
 from agent.reader.remote.gil import Gil
 from agent.reader.remote.learn import ChangedError
 from agent.reader.remote.locate import Located
-from agent.reader.remote.memory import Memory, UnreadableError
+from agent.reader.remote.memory import AddressSpace, Memory, UnreadableError
 from agent.reader.remote.roster import PythonThread, Roster
 from agent.reader.remote.stack import StackReader
 from agent.reader.remote.ticker import Ticker
@@ -63,7 +62,7 @@ class RemoteAttachment:
         self._ticker = ticker
         self._window_s = window_s
         self._mode = mode
-        self._image = _image(target)
+        self._space = AddressSpace(target.pid, located.runtime)
         # The stack reader has a memory of its own, as looking a thing up must not overwrite what it fetched.
         side = Memory(target.pid)
         self._codes = CodeTable(
@@ -83,6 +82,8 @@ class RemoteAttachment:
         self._detached = False
         self._failure: PyrometerError | None = None
         self._counts: Counter[_Key] = Counter()
+        # Of the look that is being taken.
+        self._seen: list[_Key] = []
         self._ticks = self._errors = self._lost = 0
 
     def check(self) -> None:
@@ -132,12 +133,14 @@ class RemoteAttachment:
         self._ticker.remove(self)
         with self._lock:
             self._roster.close()
+            self._space.close()
 
     def tick(self) -> None:
         """Look at the process once; called by the ticker's thread."""
         with self._lock:
             if self._over.is_set():
                 return
+            self._seen.clear()
             try:
                 self._look()
             except UnreadableError:
@@ -149,6 +152,19 @@ class RemoteAttachment:
                 self._end(error)
             except Exception as error:  # noqa: BLE001 (a defect must end this window, and not the ticker that serves all)
                 self._end(PyrometerError(f"reading process {self._target.pid}: {type(error).__name__}: {error}"))
+
+            self._keep()
+
+    def _keep(self) -> None:
+        """Count what was seen, unless it may be of another program, which an exec put there meanwhile."""
+        if not self._space.is_in_use():
+            self._end(TargetNotFoundError(f"process {self._target.pid} has ended or become another program"))
+            return
+        for key in self._seen:
+            if len(self._counts) >= STACKS_MAX and key not in self._counts:
+                self._lost += 1
+            else:
+                self._counts[key] += 1
 
     def _end(self, error: PyrometerError) -> None:
         self._failure = error
@@ -210,21 +226,16 @@ class RemoteAttachment:
             fetched = False
         if reading is None:
             return fetched
-        key = (thread.tid, thread.clock.on_cpu, reading.frames, reading.unstable, reading.truncated)
-        if len(self._counts) >= STACKS_MAX and key not in self._counts:
-            self._lost += 1
-        else:
-            self._counts[key] += 1
+        self._seen.append((thread.tid, thread.clock.on_cpu, reading.frames, reading.unstable, reading.truncated))
         return fetched
 
     def _close(self, start_unix_ns: int, duration_ns: int, late: int, lost: int) -> Window:
-        alive = self._failure is None and self._target.is_alive()
-        if alive and _image(self._target) != self._image:
-            raise TargetNotFoundError(f"process {self._target.pid} has become another program")
+        alive = self._failure is None and self._target.is_alive() and (self._detached or self._space.is_in_use())
         if self._failure is not None and not isinstance(self._failure, TargetNotFoundError):
             raise self._failure
         if not alive and not self._counts:
-            raise TargetNotFoundError(f"process {self._target.pid} ended before anything of it was seen")
+            what = "became another program" if self._target.is_alive() else "ended"
+            raise TargetNotFoundError(f"process {self._target.pid} {what} before anything of it was seen")
         period_ns = max(1, duration_ns // self._ticks) if self._ticks else int(NS_PER_S / self.pace.rate_hz)
         samples = tuple(self._samples(period_ns, recheck=alive))
         window = Window(
@@ -284,7 +295,3 @@ class RemoteAttachment:
             stack.append(UNSTABLE)
         return tuple(stack) or (NATIVE_THREAD,)  # it runs, and no Python: it is just beginning or ending
 
-
-def _image(target: Target) -> tuple[str, str, str] | None:
-    stat = read_stat(target.pid)
-    return stat.image if stat and stat.start_ticks == target.start_ticks else None

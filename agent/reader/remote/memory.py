@@ -115,3 +115,45 @@ class Memory:
     def read_word(self, address: int) -> int:
         """Return the 64-bit number at an address; errors as `gather`."""
         return int.from_bytes(self.read(address, 8), "little")
+
+
+class AddressSpace:
+    """
+    All the memory that a process has when this is opened, and has no longer once it has become another program.
+
+    Source: proc_pid_mem(5): the file stays with the memory it was opened on, and shows nothing of what an exec gave.
+    """
+
+    def __init__(self, pid: int, address: int) -> None:
+        """
+        Keep hold of it.
+
+        Args:
+            pid: Whose.
+            address: Of any byte in it that stays mapped.
+
+        Raises:
+            TargetNotFoundError: The process has ended.
+            PermissionDeniedError: A right is missing.
+        """
+        self._address = address
+        self._descriptor = -1
+        try:
+            self._descriptor = os.open(f"/proc/{pid}/mem", os.O_RDONLY | os.O_CLOEXEC)
+        except PermissionError:
+            raise permission_denied(pid) from None
+        except OSError:
+            raise TargetNotFoundError(f"process {pid} has ended") from None
+
+    def is_in_use(self) -> bool:
+        """Return whether the process still runs in it: what was read of the process just before is of this memory."""
+        try:
+            return bool(os.pread(self._descriptor, 1, self._address))
+        except OSError:
+            return self._descriptor >= 0  # it is there, and the address no longer mapped
+
+    def close(self) -> None:
+        """Let go of it; safe more than once."""
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)

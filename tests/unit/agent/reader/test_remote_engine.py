@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 from collections import Counter
 from pathlib import Path
 
@@ -340,22 +341,29 @@ def test_a_stopped_process_is_not_on_a_cpu():
     assert window.ticks > 0
 
 
-def test_a_program_that_becomes_another_is_given_up():
-    """After an exec nothing of the old program is reported under the new one."""
+def test_a_program_that_becomes_another_ends_its_window():
+    """What was seen before an exec stays, nothing of the new program is reported under the old one."""
     program = """
         import os, sys, time
         print("ready", flush=True)
         sys.stdin.readline()
-        os.execv(sys.executable, [sys.executable, "-c", "while True: pass"])
+        def before():
+            end = time.monotonic() + 0.3
+            while time.monotonic() < end: pass
+        before()
+        os.execv(sys.executable, [sys.executable, "-c", "def after():\\n while True: pass\\nafter()"])
     """
     with subprocess.Popen(
         [ANY, "-c", textwrap.dedent(program)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
         try:
             process.stdout.readline()
-            attachment = RemoteEngine(pace=Pace(200), window_s=0.5).attach(find_target(process.pid))
-            process.stdin.write("\n")
-            process.stdin.flush()
+            attachment = RemoteEngine(pace=Pace(200), window_s=60).attach(find_target(process.pid))
+            threading.Timer(0.2, lambda: (process.stdin.write("\n"), process.stdin.flush())).start()
+            window = attachment.sample()
+            assert window.ended
+            assert "before" in {sample.stack[-1].function for sample in window.samples}
+            assert "after" not in {frame.function for sample in window.samples for frame in sample.stack}
             with pytest.raises(TargetNotFoundError, match="another program"):
                 attachment.sample()
             attachment.detach()
