@@ -4,7 +4,6 @@ from datetime import timedelta
 
 import streamlit as st
 
-from dashboard.client import CollectorClient
 from dashboard.settings import CACHE_ENTRIES_MAX, CACHE_TTL_S, DashboardSettings, settings_from_environment
 from pyrometer.api import (
     CompareAnswer,
@@ -14,6 +13,7 @@ from pyrometer.api import (
     LatencyAnswer,
     ServicesAnswer,
 )
+from pyrometer.client import CollectorClient
 
 # Keyed by the collector's address and all arguments. Errors are not kept.
 _cached = st.cache_data(ttl=timedelta(seconds=CACHE_TTL_S), max_entries=CACHE_ENTRIES_MAX, show_spinner=False)

@@ -7,9 +7,9 @@ from typing import Final
 import streamlit as st
 
 from dashboard import data
-from dashboard.client import ApiError
 from dashboard.links import RANGES
 from dashboard.views.text import visible
+from pyrometer.client import ApiError
 from pyrometer.errors import PyrometerError, UnreachableError
 
 # How soon a page that lost its collector looks for it again, seconds.

@@ -7,8 +7,8 @@ import msgspec
 import pytest
 from dashboard_answers import a_flamegraph, a_service, all_replies, answering, services_answer
 
-from dashboard.client import ApiError, CollectorClient
 from pyrometer.api import Problem
+from pyrometer.client import ApiError, CollectorClient
 from pyrometer.errors import PyrometerError, UnreachableError
 
 
