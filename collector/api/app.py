@@ -24,9 +24,10 @@ from collector.api.limits import ApiLimits
 from collector.api.metrics import ApiMetrics
 from collector.api.negotiation import accepts_gzip, choose_type
 from collector.api.openapi import OPENAPI_PATH, openapi_json
-from collector.api.parameters import RangeQuery, parse_query
+from collector.api.parameters import parse_query
+from collector.api.posted import ClientGoneError, check_media_type, posted, read_posted
 from collector.api.problems import PROBLEM_TYPE, ProblemError
-from collector.api.routes import JSON_TYPE, ROUTES, Route
+from collector.api.routes import JSON_TYPE, ROUTES, WRITE_ROUTES, Route, WriteRoute
 from collector.cost import Prices
 from collector.store.protocol import QueryLimitError, Store, UnreachableStoreError
 from pyrometer.api import API_PREFIX
@@ -38,6 +39,8 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 logger = logging.getLogger(__name__)
 
 _ROUTES: Final = {route.full_path: route for route in ROUTES}
+_WRITE_ROUTES: Final = {route.full_path: route for route in WRITE_ROUTES}
+_PATHS: Final = frozenset({OPENAPI_PATH, *_ROUTES, *_WRITE_ROUTES})
 _RETRY_AFTER: Final = {"retry-after": "1"}
 
 
@@ -92,14 +95,16 @@ class Api:
         """Return whether a path belongs to the query API, known or not."""
         return path in (OPENAPI_PATH, API_PREFIX) or path.startswith(f"{API_PREFIX}/")
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - a GET has no body
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] != "http":
             raise ValueError(f"the query API does not speak {scope['type']}")
         started = time.monotonic()
-        label = scope["path"] if scope["path"] in _ROUTES or scope["path"] == OPENAPI_PATH else "unknown"
+        label = scope["path"] if scope["path"] in _PATHS else "unknown"
         try:
-            response = await self._respond(scope)
+            response = await self._respond(scope, receive)
+        except ClientGoneError:
+            return
         except ProblemError as problem:
             response = _problem_response(problem)
         except Exception:
@@ -111,35 +116,51 @@ class Api:
         self._metrics.seconds.labels(route=label).observe(time.monotonic() - started)
         await _send(send, response, with_body=scope["method"] != "HEAD")
 
-    async def _respond(self, scope: Scope) -> _Response:
-        path = scope["path"]
-        route = _ROUTES.get(path)
-        if route is None and path != OPENAPI_PATH:
+    async def _respond(self, scope: Scope, receive: Receive) -> _Response:
+        path, method = scope["path"], scope["method"]
+        if path not in _PATHS:
             raise ProblemError(HTTPStatus.NOT_FOUND, f"there is no such route; {OPENAPI_PATH} lists all")
-        if scope["method"] not in ("GET", "HEAD"):
-            raise ProblemError(
-                HTTPStatus.METHOD_NOT_ALLOWED, "only GET and HEAD are answered here", {"allow": "GET, HEAD"}
-            )
-        if route is None:
+        if method == "POST" and path in _WRITE_ROUTES:
+            return await self._write(_WRITE_ROUTES[path], scope, receive)
+        if method not in ("GET", "HEAD") or path not in {*_ROUTES, OPENAPI_PATH}:
+            raise _method_not_allowed(path)
+        if path == OPENAPI_PATH:
             return _Response(status=HTTPStatus.OK, content_type=JSON_TYPE, body=self._openapi)
-        query_string = scope.get("query_string", b"")
+        route = _ROUTES[path]
+        query = parse_query(self._query_string(scope), route.query)
+        headers = _headers(scope)
+        content_type, encode = _encoding(route, headers.get("accept", ""))
+        zipped = accepts_gzip(headers.get("accept-encoding", ""))
+        return await self._in_thread(
+            lambda: self._answer(lambda: route.handle(self._context, query), content_type, encode, zipped=zipped)
+        )
+
+    async def _write(self, route: WriteRoute, scope: Scope, receive: Receive) -> _Response:
+        query, headers = parse_query(self._query_string(scope), route.query), _headers(scope)
+        check_media_type(headers, route.media_types)
+        bytes_max = self._limits.body_bytes_max
+        sent = await read_posted(receive, bytes_max=bytes_max, timeout_s=self._limits.body_timeout_s)
+
+        def work() -> Any:
+            return route.handle(self._context, query, posted(sent, headers, route.body, bytes_max=bytes_max))
+
+        return await self._in_thread(lambda: self._answer(work, JSON_TYPE, msgspec.json.encode, zipped=False))
+
+    def _query_string(self, scope: Scope) -> bytes:
+        query_string: bytes = scope.get("query_string", b"")
         if len(query_string) > self._limits.query_bytes_max:
             self._hit("query_bytes_max")
             raise ProblemError(
                 HTTPStatus.REQUEST_URI_TOO_LONG, f"the query string may be {self._limits.query_bytes_max} bytes at most"
             )
-        headers = _headers(scope)
-        content_type, encode = _encoding(route, headers.get("accept", ""))
-        zipped = accepts_gzip(headers.get("accept-encoding", ""))
-        query = parse_query(query_string, route.query)
-        return await self._in_thread(lambda: self._answer(route, query, content_type, encode, zipped=zipped))
+        return query_string
 
     def _answer(
-        self, route: Route, query: RangeQuery, content_type: str, encode: Callable[[Any], bytes], *, zipped: bool
+        self, handle: Callable[[], Any], content_type: str, encode: Callable[[Any], bytes], *, zipped: bool
     ) -> _Response:
         """Answer a request; runs in a worker thread."""
         try:
-            answer = route.handle(self._context, query)
+            answer = handle()
         except QueryLimitError as error:
             self._hit("store.query")
             raise ProblemError(
@@ -181,6 +202,14 @@ class Api:
 
     def _hit(self, limit: str) -> None:
         self._metrics.limits.labels(limit=limit).inc()
+
+
+def _method_not_allowed(path: str) -> ProblemError:
+    reading = ["GET", "HEAD"] if path in _ROUTES or path == OPENAPI_PATH else []
+    methods = [*reading, "POST"] if path in _WRITE_ROUTES else reading
+    return ProblemError(
+        HTTPStatus.METHOD_NOT_ALLOWED, f"only {' and '.join(methods)} are answered here", {"allow": ", ".join(methods)}
+    )
 
 
 def _headers(scope: Scope) -> dict[str, str]:

@@ -22,6 +22,8 @@ class ApiLimits(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only
         timeout_s: A request that takes longer is answered with 504.
         requests_max: Requests at work at a time, those waiting for a thread included; one more is answered with 503.
         query_bytes_max: Longest query string; a longer one is answered with 414.
+        body_bytes_max: Largest body of a request to write, decompressed; a larger one is answered with 413.
+        body_timeout_s: A body that takes longer is answered with 408.
         range_days_max: Longest time range.
         rows_max: Most rows of one list, whatever ``limit`` asks for.
         nodes_max: Most nodes of a flame graph, whatever ``max_nodes`` asks for.
@@ -36,6 +38,8 @@ class ApiLimits(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only
     timeout_s: Annotated[float, Meta(gt=0, le=600)] = 30.0
     requests_max: Positive = 32
     query_bytes_max: Positive = 64 * 1024
+    body_bytes_max: Annotated[int, Meta(ge=1024, le=1024**3)] = 4 * 1024**2
+    body_timeout_s: Annotated[float, Meta(gt=0, le=600)] = 10.0
     range_days_max: Positive = 92
     rows_max: Positive = 10_000
     nodes_max: Annotated[int, Meta(ge=2, le=NODES_MAX)] = NODES_MAX

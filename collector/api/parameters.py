@@ -21,6 +21,10 @@ Name = Annotated[str, Meta(max_length=NAME_CHARS_MAX)]
 Time = Annotated[str, Meta(max_length=64)]
 
 
+class NoQuery(msgspec.Struct, kw_only=True, frozen=True):
+    """No parameters."""
+
+
 class RangeQuery(msgspec.Struct, kw_only=True, frozen=True):
     """A range of time."""
 
@@ -107,7 +111,7 @@ class CompareQuery(RangeQuery, kw_only=True, frozen=True):
     limit: Annotated[int, Meta(ge=1, le=10_000, description="Most functions and most operations.")] = 100
 
 
-Query = TypeVar("Query", bound=RangeQuery)
+Query = TypeVar("Query", bound=msgspec.Struct)
 
 
 def parse_query(query_string: bytes, query_type: type[Query]) -> Query:
@@ -122,7 +126,10 @@ def parse_query(query_string: bytes, query_type: type[Query]) -> Query:
     values: dict[str, str] = {}
     for name, value in _pairs(query_string):
         if name not in names:
-            raise bad_parameter(_short(name), f"is not known here; known are {_hint(name, names)}")
+            raise bad_parameter(
+                _short(name),
+                f"is not known here; known are {_hint(name, names)}" if names else "is not known here; there are none",
+            )
         if name in values:
             raise bad_parameter(name, "is given more than once")
         values[name] = value

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
+import msgspec
+
 from collector.api import arrow
 from collector.api.compare import compare
 from collector.api.context import Context
@@ -17,9 +19,10 @@ from collector.api.parameters import (
     FunctionsQuery,
     HostsQuery,
     LatencyQuery,
-    RangeQuery,
+    NoQuery,
     ServicesQuery,
 )
+from collector.api.posted import Posted
 from collector.api.services import services
 from pyrometer.api import (
     API_PREFIX,
@@ -37,7 +40,7 @@ JSON_TYPE: Final = "application/json"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
     """
-    One route; all answer GET and HEAD.
+    One route that reads; it answers GET and HEAD.
 
     Attributes:
         path: Under the prefix.
@@ -50,10 +53,41 @@ class Route:
 
     path: str
     summary: str
-    query: type[RangeQuery]
+    query: type[msgspec.Struct]
     answer: type[Any]
     handle: Callable[[Context, Any], Any]
     encodings: tuple[tuple[str, Callable[[Any], bytes]], ...] = ()
+
+    @property
+    def full_path(self) -> str:
+        """The path as clients ask for it."""
+        return API_PREFIX + self.path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteRoute:
+    """
+    One route that writes; it answers POST. It may share its path with one that reads.
+
+    Attributes:
+        path: Under the prefix.
+        summary: One line.
+        answer: The struct it answers with.
+        handle: Blocking; runs in a worker thread. Takes the parameters and the body.
+        body: The struct the body is read into; None: the handler takes it as bytes.
+        media_types: What the body may be sent as; empty: anything.
+        query: The struct its parameters are read into.
+        signed: The body proves by a signature who sent it, so that no token is asked for; the handler checks it.
+    """
+
+    path: str
+    summary: str
+    answer: type[Any]
+    handle: Callable[[Context, Any, Posted], Any]
+    body: type[msgspec.Struct] | None
+    media_types: tuple[str, ...] = (JSON_TYPE,)
+    query: type[msgspec.Struct] = NoQuery
+    signed: bool = False
 
     @property
     def full_path(self) -> str:
@@ -106,3 +140,5 @@ ROUTES: Final[tuple[Route, ...]] = (
         handle=compare,
     ),
 )
+
+WRITE_ROUTES: Final[tuple[WriteRoute, ...]] = ()

@@ -28,11 +28,19 @@ def ask(api: Api, path: str, *, method: str = "GET", headers: dict[str, str] | N
     return ask_raw(api, path, query, method=method, headers=headers)
 
 
+def send(api: Api, path: str, body: Any, *, headers: dict[str, str] | None = None, **parameters) -> Response:
+    """POST a body: bytes as they are, anything else as JSON."""
+    raw = body if isinstance(body, bytes) else msgspec.json.encode(body)
+    named = {"content-type": "application/json", **(headers or {})}
+    query = urlencode(parameters).encode()
+    return asyncio.run(ask_async(api, path, query, method="POST", headers=named, body=raw))
+
+
 def ask_raw(api: Api, path: str, query: bytes, *, method="GET", headers=None) -> Response:
     return asyncio.run(ask_async(api, path, query, method=method, headers=headers))
 
 
-async def ask_async(api: Api, path: str, query: bytes = b"", *, method="GET", headers=None) -> Response:
+async def ask_async(api: Api, path: str, query: bytes = b"", *, method="GET", headers=None, body=b"") -> Response:
     messages: list[dict[str, Any]] = []
     scope = {
         "type": "http",
@@ -43,7 +51,7 @@ async def ask_async(api: Api, path: str, query: bytes = b"", *, method="GET", he
     }
 
     async def receive():
-        return {"type": "http.request", "body": b"", "more_body": False}
+        return {"type": "http.request", "body": body, "more_body": False}
 
     async def send(message):
         messages.append(message)

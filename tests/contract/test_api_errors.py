@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry
 
 from collector.api.app import Api
 from collector.api.limits import ApiLimits
-from collector.api.routes import ROUTES
+from collector.api.routes import ROUTES, WRITE_ROUTES
 from collector.cost import Prices
 from collector.store.embedded import EmbeddedStore
 from collector.store.migrate import migrate
@@ -18,6 +18,7 @@ from tests.contract.api_client import ask, ask_raw
 from tests.contract.api_data import write_fleet
 
 PATHS = [route.full_path for route in ROUTES]
+WRITE_PATHS = [route.full_path for route in WRITE_ROUTES]
 REQUIRED = {"service": "shop", "baseline": "1.0", "candidate": "2.0"}
 
 
@@ -100,10 +101,18 @@ def test_an_unknown_route_is_not_found(api, path):
 
 
 @pytest.mark.parametrize("path", [*PATHS, "/openapi.json"])
-@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "X"])
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS", "X"])
 def test_other_methods_are_refused(api, path, method):
     """405 with the methods that are allowed."""
     response = ask(api, path, method=method)
+    problem_of(response, 405)
+    assert response.headers["allow"] in {"GET, HEAD", "GET, HEAD, POST"}
+
+
+@pytest.mark.parametrize("path", sorted({*PATHS, "/openapi.json"} - set(WRITE_PATHS)))
+def test_what_only_reads_refuses_to_be_written(api, path):
+    """405 with the methods that are allowed."""
+    response = ask(api, path, method="POST")
     problem_of(response, 405)
     assert response.headers["allow"] == "GET, HEAD"
 

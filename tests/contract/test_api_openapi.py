@@ -54,8 +54,8 @@ def test_every_schema_is_a_valid_schema():
     """OpenAPI 3.1 schemas are JSON Schema 2020-12."""
     for schema in openapi_document()["components"]["schemas"].values():
         jsonschema.Draft202012Validator.check_schema(schema)
-    for route in openapi_document()["paths"].values():
-        for parameter in route["get"]["parameters"]:
+    for _, _, operation in _operations():
+        for parameter in operation["parameters"]:
             jsonschema.Draft202012Validator.check_schema(parameter["schema"])
 
 
@@ -72,8 +72,8 @@ def test_every_reference_leads_somewhere():
 
 def test_every_parameter_says_what_it_is():
     """Each has a description, and is required or has a default or may be absent."""
-    for path, item in openapi_document()["paths"].items():
-        for parameter in item["get"]["parameters"]:
+    for _, path, operation in _operations():
+        for parameter in operation["parameters"]:
             assert parameter["description"], (path, parameter["name"])
             assert parameter["in"] == "query"
 
@@ -101,9 +101,9 @@ def test_problems_are_what_their_schema_says(api):
 def test_the_reference_page_has_every_route_parameter_and_default():
     """docs/reference/api.md is complete: each route has its section, each parameter its row."""
     sections = _sections(REFERENCE.read_text(encoding="utf-8"))
-    for path, item in openapi_document()["paths"].items():
-        section = sections[f"GET {path}"]
-        for parameter in item["get"]["parameters"]:
+    for method, path, operation in _operations():
+        section = sections[f"{method} {path}"]
+        for parameter in operation["parameters"]:
             row = next((line for line in section if line.startswith(f"| `{parameter['name']}` |")), None)
             assert row is not None, (path, parameter["name"])
             if "default" in parameter["schema"] and parameter["schema"]["default"] != "":
@@ -115,8 +115,13 @@ def test_the_reference_page_has_every_route_parameter_and_default():
 def test_the_reference_page_names_no_route_that_is_not_there():
     """A removed route leaves the page."""
     sections = _sections(REFERENCE.read_text(encoding="utf-8"))
-    named = {title.removeprefix("GET ") for title in sections if title.startswith("GET /api")}
-    assert named == set(openapi_document()["paths"])
+    named = {title for title in sections if title.startswith(("GET /api", "POST /api"))}
+    assert named == {f"{method} {path}" for method, path, _ in _operations()}
+
+
+def _operations() -> list[tuple[str, str, dict]]:
+    paths = openapi_document()["paths"]
+    return [(method.upper(), path, item[method]) for path, item in paths.items() for method in item]
 
 
 def _references(node) -> set[str]:
