@@ -141,8 +141,8 @@ def _coroutines(depth: int, iterations: int) -> list[str]:
 
 
 def _thread_churn(depth: int, iterations: int) -> list[str]:
-    """Threads that live for some 10 ms each."""
-    work = ["for _ in range(20):", "    a0(); b0()"]
+    """Threads that use some 2 ms each, and live for some 10, four at a time."""
+    work = ["for _ in range(200):", "    a0(); b0()"]
     churn = ["while True:", "    threads = list(map(threading.Thread, [None] * 4, [worker] * 4))"]
     churn += ["    for thread in threads: thread.start()", "    for thread in threads: thread.join()"]
     lines = _calls(depth, iterations)

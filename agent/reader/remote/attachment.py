@@ -213,7 +213,7 @@ class RemoteAttachment:
 
     def _look_at(self, thread: PythonThread) -> bool:
         """Look at one thread; return whether its stack was fetched."""
-        fetched = True
+        before = self._stacks.fetches
         if self._mode == "cpu":
             if not thread.clock.has_run():
                 return False
@@ -223,11 +223,9 @@ class RemoteAttachment:
             thread.clock.is_running()
         else:
             reading = thread.states[0].reading  # it has not run since: its stack is the same
-            fetched = False
-        if reading is None:
-            return fetched
-        self._seen.append((thread.tid, thread.clock.on_cpu, reading.frames, reading.unstable, reading.truncated))
-        return fetched
+        if reading is not None:
+            self._seen.append((thread.tid, thread.clock.on_cpu, reading.frames, reading.unstable, reading.truncated))
+        return self._stacks.fetches > before
 
     def _close(self, start_unix_ns: int, duration_ns: int, late: int, lost: int) -> Window:
         alive = self._failure is None and self._target.is_alive() and (self._detached or self._space.is_in_use())
@@ -294,4 +292,3 @@ class RemoteAttachment:
         if unstable or certain < len(numbers):
             stack.append(UNSTABLE)
         return tuple(stack) or (NATIVE_THREAD,)  # it runs, and no Python: it is just beginning or ending
-

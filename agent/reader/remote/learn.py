@@ -56,6 +56,10 @@ class ThreadState:
         path: An address in each region of the last stack, leaf first.
         fetch: What to fetch; None when that has to be laid out anew.
         unrest: Share of the last looks during which the thread called or returned, about.
+        looks_apart: How many looks saw generators that lie apart from the leaf, up to a limit, and some more for what
+            is presumed before the first.
+        unrest_apart: Share of those during which it called or returned, about.
+        was_unwanted: Whether the last look found that the thread did not run.
         reading: The last one, where it is kept.
     """
 
@@ -67,6 +71,9 @@ class ThreadState:
     path: list[int] = field(default_factory=list)
     fetch: Fetch | None = None
     unrest: float = 0.5
+    looks_apart: int = 8
+    unrest_apart: float = 0.75
+    was_unwanted: bool = False
     reading: Reading | None = None
 
     def remember(self, address: int) -> None:
