@@ -5,15 +5,20 @@ import ctypes
 import fcntl
 import logging
 import os
+import ssl
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from collector.api.app import Api
+from collector.auth.guard import Guard
+from collector.auth.tls import server_context
+from collector.auth.tokens import DEFAULT_TENANT
 from collector.cost import load_prices
 from collector.flush import Flusher, FlushLimits, OtlpWriter, ProfilesWriter, SegmentWriter
 from collector.health import Check, Health
@@ -21,11 +26,12 @@ from collector.metrics import CollectorMetrics
 from collector.receive.http import OtlpReceiver
 from collector.serve import Router, listen, serve
 from collector.settings import CollectorSettings, data_directory
-from collector.store.embedded import EmbeddedStore
+from collector.store.embedded import DATABASE, EmbeddedStore
 from collector.store.migrate import migrate, pending_migrations
 from collector.store.protocol import Store
 from collector.store.server import ServerAddress, ServerStore
 from collector.wal import LogUnavailableError, WriteAheadLog
+from pyrometer.addresses import is_loopback
 from pyrometer.errors import ConfigError, PyrometerError
 
 _log = logging.getLogger("pyrometer.collector")
@@ -45,7 +51,9 @@ def run(settings: CollectorSettings) -> None:
     Raises:
         PyrometerError: If it cannot start: a setting, the port, the data directory, the database.
     """
-    address, api_address = settings.http.host_and_port(), settings.http.api_host_and_port()
+    guard, tls, metrics = _security(settings)
+    address = settings.http.host_and_port(has_tokens=guard.asks_for_tokens)
+    api_address = settings.http.api_host_and_port(has_tokens=guard.asks_for_tokens)
     prices = load_prices(Path(settings.prices) if settings.prices else None)
     keep_freed_memory()
     data_dir = data_directory(settings)
@@ -53,32 +61,85 @@ def run(settings: CollectorSettings) -> None:
         stack.enter_context(locked_directory(data_dir))
         listener = stack.enter_context(listen(*address))
         api_listener = stack.enter_context(listen(*api_address)) if api_address else None
-        store = stack.enter_context(contextlib.closing(open_store(settings, data_dir)))
-        if done := migrate(store):
-            _log.info("applied %d migrations, the last is %s", len(done), done[-1])
-        metrics = CollectorMetrics()
-        logs, flushers = _start_logs(settings, data_dir, store, metrics)
+        stores = {
+            tenant: stack.enter_context(contextlib.closing(store))
+            for tenant, store in open_stores(settings, data_dir, guard.tenants)
+        }
+        for tenant, store in stores.items():
+            if done := migrate(store):
+                _log.info("tenant %s: applied %d migrations, the last is %s", tenant, len(done), done[-1])
+        logs, flushers = _start_all_logs(settings, data_dir, stores, metrics)
         stack.callback(_drain, logs, flushers)
         executor = stack.enter_context(ThreadPoolExecutor(_RECEIVE_THREADS, thread_name_prefix="receive"))
-        receiver = OtlpReceiver(logs, metrics=metrics, executor=executor, limits=settings.http.limits())
-        health = Health(_checks(store, logs, flushers), metrics, executor)
+        receiver = OtlpReceiver(
+            logs[DEFAULT_TENANT],
+            metrics=metrics,
+            executor=executor,
+            limits=settings.http.limits(),
+            guard=guard,
+            tenant_logs=logs,
+        )
+        health = Health(_checks(stores, logs, flushers), metrics, executor, guard)
         readers = stack.enter_context(ThreadPoolExecutor(settings.api.threads, thread_name_prefix="api"))
-        api = Api(store, prices, settings.api, readers, registry=metrics.registry)
+        api = Api(
+            stores[DEFAULT_TENANT],
+            prices,
+            settings.api,
+            readers,
+            registry=metrics.registry,
+            guard=guard,
+            tenant_stores=stores,
+        )
         applications = [(Router(receiver, health, receiver if api_listener else api), listener)]
         if api_listener:
             applications.append((Router(api, health, api), api_listener))
-            _log.info("query API on http://%s", settings.http.api_address)
-        _log.info("collector on http://%s, data in %s", settings.http.address, data_dir)
-        serve(applications, connections_max=settings.http.connections_max)
+            _log.info("query API on %s://%s", "https" if tls else "http", settings.http.api_address)
+        _log.info("collector on %s://%s, data in %s", "https" if tls else "http", settings.http.address, data_dir)
+        serve(applications, connections_max=settings.http.connections_max, tls=tls)
 
 
-def open_store(settings: CollectorSettings, data_dir: Path) -> Store:
-    """Return the store that the settings name."""
+def _security(settings: CollectorSettings) -> tuple[Guard, ssl.SSLContext | None, CollectorMetrics]:
+    metrics = CollectorMetrics()
+    files = settings.http.tls.files()
+    guard = Guard(
+        settings.auth.entries(),
+        requests_per_s_max=settings.auth.requests_per_s_max,
+        count=lambda reason: metrics.denied.labels(reason).inc(),
+    )
+    if guard.asks_for_tokens and not files and not is_loopback(settings.http.host_and_port(has_tokens=True)[0]):
+        _log.warning("tokens cross the network in the clear: set http.tls, or put a proxy that encrypts in front")
+    return guard, server_context(files) if files else None, metrics
+
+
+def open_stores(
+    settings: CollectorSettings, data_dir: Path, tenants: Iterable[str]
+) -> Iterator[tuple[str, EmbeddedStore | ServerStore]]:
+    """
+    Open a store for each tenant, that of the default tenant first.
+
+    Each tenant has a database of its own, so no query can see another's rows
+    (docs/adr/0009-a-database-for-each-tenant.md).
+    """
     url = settings.store.server_url()
     limits, connections_max = settings.store.limits(), settings.store.connections_max
-    if not url:
-        return EmbeddedStore(data_dir, limits=limits, connections_max=connections_max)
-    return ServerStore(ServerAddress.parse(url), limits=limits, connections_max=connections_max)
+    address = ServerAddress.parse(url) if url else None
+    for tenant in sorted(tenants, key=lambda tenant: (tenant != DEFAULT_TENANT, tenant)):
+        is_default = tenant == DEFAULT_TENANT
+        if address:
+            name = address.database if is_default else f"{address.database}_{tenant}"
+            yield tenant, ServerStore(replace(address, database=name), limits=limits, connections_max=connections_max)
+        else:
+            name = DATABASE if is_default else f"{DATABASE}_{tenant}"
+            yield (
+                tenant,
+                EmbeddedStore(
+                    data_dir,
+                    limits=limits,
+                    connections_max=connections_max,
+                    database=name,
+                    runs_already=not is_default,
+                ),
+            )
 
 
 @contextlib.contextmanager
@@ -115,8 +176,20 @@ def keep_freed_memory() -> None:
         mallopt(_M_TRIM_THRESHOLD, _MALLOC_BYTES)
 
 
+def _start_all_logs(
+    settings: CollectorSettings, data_dir: Path, stores: Mapping[str, Store], metrics: CollectorMetrics
+) -> tuple[dict[str, dict[str, WriteAheadLog]], list[Flusher]]:
+    logs: dict[str, dict[str, WriteAheadLog]] = {}
+    flushers: list[Flusher] = []
+    for tenant, store in stores.items():
+        folder = data_dir / "log" if tenant == DEFAULT_TENANT else data_dir / "tenants" / tenant / "log"
+        logs[tenant], more = _start_logs(settings, folder, store, metrics)
+        flushers += more
+    return logs, flushers
+
+
 def _start_logs(
-    settings: CollectorSettings, data_dir: Path, store: Store, metrics: CollectorMetrics
+    settings: CollectorSettings, folder: Path, store: Store, metrics: CollectorMetrics
 ) -> tuple[dict[str, WriteAheadLog], list[Flusher]]:
     writers: dict[str, SegmentWriter] = {
         "traces": OtlpWriter(store, "traces"),
@@ -128,9 +201,9 @@ def _start_logs(
     flushers: list[Flusher] = []
     for signal, writer in writers.items():
         try:
-            log = WriteAheadLog(data_dir / "log" / signal, settings.log.limits())
+            log = WriteAheadLog(folder / signal, settings.log.limits())
         except OSError as error:
-            raise ConfigError(f"the log in {data_dir} cannot be opened: {error}") from error
+            raise ConfigError(f"the log in {folder} cannot be opened: {error}") from error
         if log.recovered or log.cut_bytes:
             _log.info(
                 "log of %s: %d segments of an earlier run, %d bytes of unacknowledged requests cut off",
@@ -142,7 +215,7 @@ def _start_logs(
             log,
             writer,
             signal=signal,
-            rejected_dir=data_dir / "log" / "rejected",
+            rejected_dir=folder / "rejected",
             metrics=metrics,
             limits=limits,
         )
@@ -152,8 +225,9 @@ def _start_logs(
     return logs, flushers
 
 
-def _drain(logs: dict[str, WriteAheadLog], flushers: list[Flusher]) -> None:
-    closers = [threading.Thread(target=log.close) for log in logs.values()]
+def _drain(logs: Mapping[str, Mapping[str, WriteAheadLog]], flushers: list[Flusher]) -> None:
+    all_logs = [log for tenant_logs in logs.values() for log in tenant_logs.values()]
+    closers = [threading.Thread(target=log.close) for log in all_logs]
     for closer in closers:
         closer.start()
     deadline = time.monotonic() + _DRAIN_S
@@ -161,7 +235,7 @@ def _drain(logs: dict[str, WriteAheadLog], flushers: list[Flusher]) -> None:
         closer.join()
     emptied = [flusher.close(max(0.0, deadline - time.monotonic())) for flusher in flushers]
     if not all(emptied):
-        waiting = sum(log.waiting_bytes() for log in logs.values())
+        waiting = sum(log.waiting_bytes() for log in all_logs)
         _log.info("%d bytes stay in the log and are inserted at the next start", waiting)
     if any(flusher.is_alive() for flusher in flushers):
         # An insert goes on, and the embedded engine crashes when it is taken down under one. What a kill may do at any
@@ -172,23 +246,29 @@ def _drain(logs: dict[str, WriteAheadLog], flushers: list[Flusher]) -> None:
         os._exit(1 if error else 0)
 
 
-def _checks(store: Store, logs: dict[str, WriteAheadLog], flushers: list[Flusher]) -> tuple[Check, ...]:
+def _checks(
+    stores: Mapping[str, Store], logs: Mapping[str, Mapping[str, WriteAheadLog]], flushers: list[Flusher]
+) -> tuple[Check, ...]:
+    # The check of one tenant's log names the signal alone: everybody may read it.
+    all_logs = [pair for tenant_logs in logs.values() for pair in tenant_logs.items()]
+
     def log_takes_more() -> str:
-        for signal, log in logs.items():
+        for signal, log in all_logs:
             if log.is_full():
                 raise LogUnavailableError(f"the log of {signal} is full")
         for flusher in flushers:
             if not flusher.is_alive():
                 raise PyrometerError(f"the flusher of {flusher.signal} has ended; restart the collector")
-        return f"{sum(log.waiting_bytes() for log in logs.values())} bytes wait for the database"
+        return f"{sum(log.waiting_bytes() for _, log in all_logs)} bytes wait for the database"
 
     def migrations_applied() -> str:
-        if pending := pending_migrations(store):
+        pending = [migration for store in stores.values() for migration in pending_migrations(store)]
+        if pending:
             raise PyrometerError(f"{len(pending)} migrations are not applied: run pyrometer collector migrate")
         return "all applied"
 
     return (
-        Check("database", lambda: f"ClickHouse {store.ping()}"),
+        Check("database", lambda: f"ClickHouse {stores[DEFAULT_TENANT].ping()}"),
         Check("migrations", migrations_applied),
         Check("log", log_takes_more),
     )

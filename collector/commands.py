@@ -9,6 +9,8 @@ from typing import Any, Final
 
 import click
 
+from collector.auth.commands import token
+from collector.auth.guard import Guard
 from collector.settings import CollectorSettings, data_directory
 from pyrometer.config import load_settings
 
@@ -27,6 +29,9 @@ _LOG_LEVEL_OPTION: Final = click.option(
 @click.group("collector", context_settings={"help_option_names": ["-h", "--help"]})
 def command() -> None:
     """Receive telemetry, store it, and answer queries about it."""
+
+
+command.add_command(token)
 
 
 @command.command("run")
@@ -57,17 +62,20 @@ def migrate(config_path: Path | None, data_dir: str | None, status: bool) -> Non
     directory = data_directory(settings)
     with contextlib.ExitStack() as stack:
         stack.enter_context(app.locked_directory(directory))
-        store = stack.enter_context(contextlib.closing(app.open_store(settings, directory)))
-        if status:
-            pending = {migration.name for migration in migrations.pending_migrations(store)}
-            for migration in migrations.shipped_migrations():
-                click.echo(f"{'pending' if migration.name in pending else 'applied'}  {migration.name}")
-            return
-        done = migrations.migrate(store)
-    for name in done:
-        click.echo(f"applied  {name}")
-    if not done:
-        click.echo("nothing to apply")
+        tenants = Guard(settings.auth.entries()).tenants
+        for tenant, store in app.open_stores(settings, directory, tenants):
+            stack.enter_context(contextlib.closing(store))
+            of_whom = "" if len(tenants) == 1 else f"  tenant {tenant}"
+            if status:
+                pending = {migration.name for migration in migrations.pending_migrations(store)}
+                for migration in migrations.shipped_migrations():
+                    click.echo(f"{'pending' if migration.name in pending else 'applied'}  {migration.name}{of_whom}")
+                continue
+            done = migrations.migrate(store)
+            for name in done:
+                click.echo(f"applied  {name}{of_whom}")
+            if not done:
+                click.echo(f"nothing to apply{of_whom}")
 
 
 def _load(config_path: Path | None, flags: dict[str, Any]) -> CollectorSettings:

@@ -8,6 +8,8 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any, Final
 
+from collector.auth.guard import DeniedError, Guard
+from collector.auth.tokens import Role
 from collector.metrics import CollectorMetrics
 from collector.receive.http import Receive, Scope, Send
 from pyrometer import __version__
@@ -26,9 +28,10 @@ class Check:
 
 
 class Health:
-    """Answers the paths in PATHS."""
+    """Answers the paths in PATHS. Where tokens are asked for, the metrics need one that may read; the rest is open."""
 
-    def __init__(self, checks: tuple[Check, ...], metrics: CollectorMetrics, executor: Executor) -> None:
+    def __init__(self, checks: tuple[Check, ...], metrics: CollectorMetrics, executor: Executor, guard: Guard) -> None:
+        self._guard = guard
         self._checks = checks
         self._metrics = metrics
         self._executor = executor
@@ -42,12 +45,21 @@ class Health:
         elif scope["path"] == "/version":
             await _send_json(send, 200, {"version": __version__, "python": platform.python_version()})
         elif scope["path"] == "/metrics":
-            await _send(send, 200, self._metrics.exposition(), "text/plain; version=0.0.4; charset=utf-8")
+            await self._send_metrics(scope, send)
         else:
             results = await asyncio.gather(*map(self._result, self._checks))
             ready = all(result["ok"] for result in results)
             checks = {check.name: result for check, result in zip(self._checks, results, strict=True)}
             await _send_json(send, 200 if ready else 503, {"ready": ready, "checks": checks})
+
+    async def _send_metrics(self, scope: Scope, send: Send) -> None:
+        try:
+            self._guard.authorise(dict(scope["headers"]), Role.READ)
+        except DeniedError as error:
+            more = tuple((name.encode(), value.encode()) for name, value in error.headers().items())
+            await _send(send, error.status, f"{error}\n".encode(), "text/plain", more)
+        else:
+            await _send(send, 200, self._metrics.exposition(), "text/plain; version=0.0.4; charset=utf-8")
 
     async def _result(self, check: Check) -> dict[str, Any]:
         loop = asyncio.get_running_loop()

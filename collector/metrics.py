@@ -16,6 +16,7 @@ class CollectorMetrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self._watched: dict[tuple[str, str], list[Callable[[], float]]] = {}
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
         self.received = self._counter("received", "Requests stored in the log.", "signal", "transport")
@@ -23,6 +24,7 @@ class CollectorMetrics:
         self.received_bytes = self._counter("received_bytes", "Bytes of them, as received.", "signal")
         self.repeated = self._counter("repeated", "Requests acknowledged again that were stored before.", "signal")
         self.rejected = self._counter("rejected", "Requests that were refused.", "reason")
+        self.denied = self._counter("denied", "Requests without the right token, or too many of one token.", "reason")
         self.insert_rows = self._counter("insert_rows", "Rows inserted by the collector itself.", "table")
         self.insert_requests = self._counter("insert_requests", "Requests that are in the database.", "signal")
         self.insert_failures = self._counter("insert_failures", "Inserts that failed and are tried again.", "signal")
@@ -44,13 +46,13 @@ class CollectorMetrics:
         ).set(1)
 
     def watch_log(self, signal: str, waiting_bytes: Callable[[], float], waiting_segments: Callable[[], float]) -> None:
-        """Publish how much of a signal's log waits for the database."""
-        self._wal_bytes.labels(signal).set_function(waiting_bytes)
-        self._queue_length.labels(signal).set_function(waiting_segments)
+        """Publish how much of a signal's log waits for the database; of several logs, those of all tenants, the sum."""
+        self._add("wal_bytes", signal, self._wal_bytes, waiting_bytes)
+        self._add("queue_length", signal, self._queue_length, waiting_segments)
 
     def watch_senders(self, signal: str, known: Callable[[], float]) -> None:
         """Publish of how many senders a signal's log knows what they have had stored."""
-        self._senders.labels(signal).set_function(known)
+        self._add("senders", signal, self._senders, known)
 
     def watch_in_flight(self, in_flight_bytes: Callable[[], float]) -> None:
         """Publish how many bytes of requests are held in memory."""
@@ -59,6 +61,11 @@ class CollectorMetrics:
     def exposition(self) -> bytes:
         """Return all metrics in Prometheus text form."""
         return generate_latest(self.registry)
+
+    def _add(self, name: str, signal: str, gauge: Gauge, value: Callable[[], float]) -> None:
+        values = self._watched.setdefault((name, signal), [])
+        values.append(value)
+        gauge.labels(signal).set_function(lambda: sum(read() for read in values))
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(f"pyrometer_collector_{name}", text, labels, registry=self.registry)

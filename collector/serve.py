@@ -5,6 +5,7 @@ import contextlib
 import logging
 import signal
 import socket
+import ssl
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
@@ -73,13 +74,18 @@ class _Server(uvicorn.Server):
         yield
 
 
-def serve(applications: Sequence[tuple[Application, socket.socket]], *, connections_max: int) -> None:
+def serve(
+    applications: Sequence[tuple[Application, socket.socket]],
+    *,
+    connections_max: int,
+    tls: ssl.SSLContext | None = None,
+) -> None:
     """Serve each application on its listener until SIGTERM or SIGINT, then end the requests that run."""
-    asyncio.run(_serve(applications, connections_max))
+    servers = [(_server(application, connections_max, tls), listener) for application, listener in applications]
+    asyncio.run(_serve(servers))
 
 
-async def _serve(applications: Sequence[tuple[Application, socket.socket]], connections_max: int) -> None:
-    servers = [(_server(application, connections_max), listener) for application, listener in applications]
+async def _serve(servers: Sequence[tuple[_Server, socket.socket]]) -> None:
 
     def stop(number: signal.Signals) -> None:
         _log.info("%s: stopping", number.name)
@@ -92,19 +98,20 @@ async def _serve(applications: Sequence[tuple[Application, socket.socket]], conn
     await asyncio.gather(*(server.serve(sockets=[listener]) for server, listener in servers))
 
 
-def _server(application: Application, connections_max: int) -> _Server:
-    return _Server(
-        uvicorn.Config(
-            application,
-            http="h11",
-            ws="none",
-            lifespan="off",
-            interface="asgi3",
-            access_log=False,
-            log_config=None,
-            server_header=False,
-            limit_concurrency=connections_max,
-            timeout_graceful_shutdown=_GRACE_S,
-            timeout_keep_alive=30,
-        )
+def _server(application: Application, connections_max: int, tls: ssl.SSLContext | None) -> _Server:
+    config = uvicorn.Config(
+        application,
+        http="h11",
+        ws="none",
+        lifespan="off",
+        interface="asgi3",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        limit_concurrency=connections_max,
+        timeout_graceful_shutdown=_GRACE_S,
+        timeout_keep_alive=30,
     )
+    config.load()
+    config.ssl = tls  # ours, so that HTTP and gRPC are encrypted by one rule
+    return _Server(config)

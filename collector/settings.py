@@ -8,6 +8,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from collector.api.limits import ApiLimits
+from collector.auth.settings import AuthSettings, TlsSettings
 from collector.receive.http import ReceiveLimits
 from collector.store.protocol import QueryLimits
 from collector.wal import LogLimits
@@ -16,6 +17,7 @@ from pyrometer.errors import ConfigError
 from pyrometer.state import home_state_directory, state_directory
 
 _MIB = 1024**2
+_TOKENS_HINT = "give it tokens (auth.tokens_file; pyrometer collector token create), or "
 
 Bytes = Annotated[int, Meta(ge=_MIB, le=1024**4)]
 Count = Annotated[int, Meta(ge=1, le=1_000_000)]
@@ -32,22 +34,26 @@ class HttpSettings(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True
     body_bytes_max: Annotated[int, Meta(ge=1024, le=1024**3)] = 64 * _MIB
     in_flight_bytes_max: Bytes = 256 * _MIB
     body_timeout_s: Seconds = 30.0
+    tls: TlsSettings = TlsSettings()
 
-    def host_and_port(self) -> tuple[str, int]:
+    def host_and_port(self, *, has_tokens: bool = False) -> tuple[str, int]:
         """
         Return where to listen for OTLP.
 
         Raises:
-            ConfigError: If the address is not HOST:PORT, or would serve the network without ``insecure_listen``.
+            ConfigError: If the address is not HOST:PORT, or would serve the network without tokens and without
+                ``insecure_listen``.
         """
-        return self._parse("http.address", self.address)
+        return self._parse("http.address", self.address, has_tokens=has_tokens)
 
-    def api_host_and_port(self) -> tuple[str, int] | None:
+    def api_host_and_port(self, *, has_tokens: bool = False) -> tuple[str, int] | None:
         """Return where to listen for the query API alone, None where it shares the listener; raises likewise."""
-        return self._parse("http.api_address", self.api_address) if self.api_address else None
+        if not self.api_address:
+            return None
+        return self._parse("http.api_address", self.api_address, has_tokens=has_tokens)
 
-    def _parse(self, key: str, address: str) -> tuple[str, int]:
-        return parse_listen_address(address, key=key, insecure=self.insecure_listen)
+    def _parse(self, key: str, address: str, *, has_tokens: bool) -> tuple[str, int]:
+        return parse_listen_address(address, key=key, insecure=self.insecure_listen or has_tokens, hint=_TOKENS_HINT)
 
     def limits(self) -> ReceiveLimits:
         """Return what one request, and all together, may take."""
@@ -122,6 +128,7 @@ class CollectorSettings(Struct, forbid_unknown_fields=True, frozen=True, kw_only
     prices: str = ""
     log_level: Annotated[str, Meta(pattern="^(error|warn|info|debug)$")] = "info"
     http: HttpSettings = HttpSettings()
+    auth: AuthSettings = AuthSettings()
     store: StoreSettings = StoreSettings()
     log: LogSettings = LogSettings()
     api: ApiLimits = ApiLimits()

@@ -27,7 +27,12 @@ def settings() -> DashboardSettings:
 
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _client(base_url: str) -> CollectorClient:
-    return CollectorClient(base_url, settings().timeout_s, answer_bytes_max=settings().answer_bytes_max)
+    return CollectorClient(
+        base_url,
+        settings().timeout_s,
+        answer_bytes_max=settings().answer_bytes_max,
+        credentials=settings().credentials(),
+    )
 
 
 def services(start: str) -> ServicesAnswer:

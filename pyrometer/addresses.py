@@ -32,9 +32,18 @@ def parse_address(address: str, *, key: str, port_min: int = 0) -> tuple[str, in
     return bare, int(port)
 
 
-def parse_listen_address(address: str, *, key: str, insecure: bool, port_min: int = 0) -> tuple[str, int]:
+def parse_listen_address(
+    address: str, *, key: str, insecure: bool, port_min: int = 0, hint: str = ""
+) -> tuple[str, int]:
     """
     Return host and port to listen on, which must be a loopback address unless *insecure* says otherwise.
+
+    Args:
+        address: The text.
+        key: The setting that holds it, for the error.
+        insecure: Whether another address than loopback is wanted.
+        port_min: 1 where a port must be named.
+        hint: What else the error may advise.
 
     Raises:
         ConfigError: If it is no address, or would serve the network without a word.
@@ -45,7 +54,7 @@ def parse_listen_address(address: str, *, key: str, insecure: bool, port_min: in
         switch = f"{section}.insecure_listen" if section else "insecure_listen"
         raise ConfigError(
             f"{key} = {address!r}: is not a loopback address, and there is no login: whoever reaches it may use it; "
-            f"set {switch}: true to allow that"
+            f"{hint}set {switch}: true to allow that"
         )
     return host, port
 

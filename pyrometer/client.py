@@ -1,14 +1,18 @@
 """The collector's query API, as typed answers."""
 
 import json
+import ssl
 from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final, TypeVar
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import msgspec
 import urllib3
 
 from pyrometer import __version__
+from pyrometer.addresses import is_loopback
 from pyrometer.api import (
     API_PREFIX,
     CompareAnswer,
@@ -19,17 +23,19 @@ from pyrometer.api import (
     Problem,
     ServicesAnswer,
 )
-from pyrometer.errors import PyrometerError, UnreachableError
+from pyrometer.errors import ConfigError, PyrometerError, UnreachableError
 
 Answer = TypeVar("Answer")
 Parameters = Mapping[str, str | int | None]
 
+_TOKEN_BYTES_MAX: Final = 4096
 _CONNECT_TIMEOUT_S: Final = 3.0
 # What an error that is not a problem document may say of itself, characters.
 _EXCERPT_CHARS: Final = 200
 _STATUS_ERROR: Final = 400
 # The first that fits: the later ones are wider.
 _REASONS: Final = (
+    (urllib3.exceptions.SSLError, "it is not trusted, or does not speak TLS"),
     (urllib3.exceptions.NameResolutionError, "its name does not resolve"),
     (urllib3.exceptions.NewConnectionError, "connection refused"),
     (urllib3.exceptions.ConnectTimeoutError, "no connection in time"),
@@ -46,6 +52,62 @@ class ApiError(PyrometerError):
         self.problem = problem
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credentials:
+    """
+    What a client shows a collector, and by what it knows one. All are files, so that no secret is on a command line.
+
+    Attributes:
+        token_file: Holds the token to send; read again for each request, so that it can be replaced.
+        ca_file: PEM: the authorities to trust instead of the system's.
+        certificate_file: PEM: our own certificate and its key, for a collector that asks for one.
+    """
+
+    token_file: Path | None = None
+    ca_file: Path | None = None
+    certificate_file: Path | None = None
+
+    def headers(self) -> dict[str, str]:
+        """
+        Return what to send along.
+
+        Raises:
+            ConfigError: If the token's file cannot be read, or holds something else.
+        """
+        if self.token_file is None:
+            return {}
+        try:
+            with self.token_file.open("rb") as file:
+                token = file.read(_TOKEN_BYTES_MAX).decode("ascii").strip()
+        except OSError as error:
+            raise ConfigError(f"token file {self.token_file}: cannot be read: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            raise ConfigError(f"token file {self.token_file}: holds no token") from error
+        if not token.isprintable() or not token or " " in token:
+            raise ConfigError(f"token file {self.token_file}: must hold one token and nothing else")
+        return {"Authorization": f"Bearer {token}"}
+
+    def tls(self) -> ssl.SSLContext | None:
+        """
+        Return what https connections are made with; None for the system's own way.
+
+        Raises:
+            ConfigError: If a file cannot be read or is not PEM.
+        """
+        if self.ca_file is None and self.certificate_file is None:
+            return None
+        try:
+            context = ssl.create_default_context(cafile=self.ca_file)
+            if self.certificate_file is not None:
+                context.load_cert_chain(self.certificate_file)
+        except (OSError, ssl.SSLError) as error:
+            raise ConfigError(
+                f"CA {self.ca_file or '-'} and certificate {self.certificate_file or '-'} cannot be used: {error}; they"
+                " must be PEM files"
+            ) from error
+        return context
+
+
 class CollectorClient:
     """
     Asks one collector.
@@ -53,13 +115,23 @@ class CollectorClient:
     Safe for use by several threads at once.
     """
 
-    def __init__(self, base_url: str, timeout_s: float, *, answer_bytes_max: int = 64 * 1024 * 1024) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        timeout_s: float,
+        *,
+        answer_bytes_max: int = 64 * 1024 * 1024,
+        credentials: Credentials | None = None,
+    ) -> None:
         self.base_url = base_url.rstrip("/")
+        self._credentials = credentials or Credentials()
+        if self._credentials.token_file and not _keeps_secrets(self.base_url):
+            raise ConfigError(f"a token is not sent to {self.base_url}: use https, or a loopback address")
         self._answer_bytes_max = answer_bytes_max
         self._pool = urllib3.PoolManager(
             timeout=urllib3.Timeout(connect=min(_CONNECT_TIMEOUT_S, timeout_s), read=timeout_s),
             retries=False,
-            headers={"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": f"pyrometer/{__version__}"},
+            ssl_context=self._credentials.tls(),
         )
 
     def services(self, start: str) -> ServicesAnswer:
@@ -113,7 +185,7 @@ class CollectorClient:
 
     def _get(self, route: str, parameters: Parameters, answer_type: type[Answer]) -> Answer:
         query = urlencode({name: value for name, value in parameters.items() if value is not None})
-        status, body = self._request(f"{self.base_url}{API_PREFIX}{route}?{query}")
+        status, body = self._request(f"{self.base_url}{API_PREFIX}{route}?{query}", "application/json")
         if status >= _STATUS_ERROR:
             raise self._error(status, body)
         try:
@@ -124,9 +196,23 @@ class CollectorClient:
                 " is the collector's and that both run the same version"
             ) from error
 
-    def _request(self, url: str) -> tuple[int, bytes]:
+    def raw(self, route: str, parameters: Parameters, *, media_type: str) -> bytes:
+        """Return the answer of any route as it comes, of the media type that is asked for."""
+        query = urlencode({name: value for name, value in parameters.items() if value is not None})
+        status, body = self._request(f"{self.base_url}{API_PREFIX}/{route.strip('/')}?{query}", media_type)
+        if status >= _STATUS_ERROR:
+            raise self._error(status, body)
+        return body
+
+    def _request(self, url: str, media_type: str) -> tuple[int, bytes]:
+        headers = {
+            "Accept": media_type,
+            "Accept-Encoding": "gzip",
+            "User-Agent": f"pyrometer/{__version__}",
+            **self._credentials.headers(),
+        }
         try:
-            response = self._pool.request("GET", url, preload_content=False)
+            response = self._pool.request("GET", url, headers=headers, preload_content=False, redirect=False)
             try:
                 body = response.read(self._answer_bytes_max + 1, decode_content=True)
             finally:
@@ -147,6 +233,11 @@ class CollectorClient:
         except (msgspec.MsgspecError, UnicodeDecodeError):
             said: Any = json.dumps(body[:_EXCERPT_CHARS].decode(errors="replace"), ensure_ascii=False)
             return PyrometerError(f"{self.base_url} answered with status {status}, and not as a collector: {said}")
+
+
+def _keeps_secrets(base_url: str) -> bool:
+    parts = urlsplit(base_url)
+    return parts.scheme == "https" or is_loopback(parts.hostname or "")
 
 
 def _reason(error: BaseException) -> str:

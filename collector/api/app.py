@@ -10,9 +10,9 @@ import gzip
 import logging
 import threading
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -28,6 +28,8 @@ from collector.api.parameters import parse_query
 from collector.api.posted import ClientGoneError, check_media_type, posted, read_posted
 from collector.api.problems import PROBLEM_TYPE, ProblemError
 from collector.api.routes import JSON_TYPE, ROUTES, WRITE_ROUTES, Route, WriteRoute
+from collector.auth.guard import DeniedError, Guard
+from collector.auth.tokens import DEFAULT_TENANT, Role
 from collector.cost import Prices
 from collector.store.protocol import QueryLimitError, Store, UnreachableStoreError
 from pyrometer.api import API_PREFIX
@@ -57,11 +59,13 @@ class Api:
     The query API.
 
     Args:
-        store: Where the data is.
+        store: Where the data of the default tenant is.
         prices: What a core and a GiB cost.
         limits: What one request may ask for and use.
         executor: Threads for handlers. Theirs is the number of queries at a time; the owner shuts it down.
         registry: Where the API's own counters are registered.
+        guard: Who may ask.
+        tenant_stores: Where the data of the other tenants is, by name.
         now_ns: Wall time, Unix nanoseconds.
     """
 
@@ -73,6 +77,8 @@ class Api:
         executor: Executor,
         *,
         registry: CollectorRegistry | None = None,
+        guard: Guard | None = None,
+        tenant_stores: Mapping[str, Store] | None = None,
         now_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self._limits = limits
@@ -86,6 +92,8 @@ class Api:
             hit=self._hit,
             observe=lambda query, seconds: self._metrics.query_seconds.labels(query=query).observe(seconds),
         )
+        self._guard = guard or Guard()
+        self._stores = {**(tenant_stores or {}), DEFAULT_TENANT: store}
         # A request that timed out still holds its thread until the store lets go, so it still counts.
         self._free = threading.BoundedSemaphore(limits.requests_max)
         self._openapi = openapi_json()
@@ -127,24 +135,34 @@ class Api:
         if path == OPENAPI_PATH:
             return _Response(status=HTTPStatus.OK, content_type=JSON_TYPE, body=self._openapi)
         route = _ROUTES[path]
+        context = self._context_of(scope, Role.READ)
         query = parse_query(self._query_string(scope), route.query)
         headers = _headers(scope)
         content_type, encode = _encoding(route, headers.get("accept", ""))
         zipped = accepts_gzip(headers.get("accept-encoding", ""))
         return await self._in_thread(
-            lambda: self._answer(lambda: route.handle(self._context, query), content_type, encode, zipped=zipped)
+            lambda: self._answer(lambda: route.handle(context, query), content_type, encode, zipped=zipped)
         )
 
     async def _write(self, route: WriteRoute, scope: Scope, receive: Receive) -> _Response:
+        context = self._context if route.signed else self._context_of(scope, route.role)
         query, headers = parse_query(self._query_string(scope), route.query), _headers(scope)
         check_media_type(headers, route.media_types)
         bytes_max = self._limits.body_bytes_max
         sent = await read_posted(receive, bytes_max=bytes_max, timeout_s=self._limits.body_timeout_s)
 
         def work() -> Any:
-            return route.handle(self._context, query, posted(sent, headers, route.body, bytes_max=bytes_max))
+            return route.handle(context, query, posted(sent, headers, route.body, bytes_max=bytes_max))
 
         return await self._in_thread(lambda: self._answer(work, JSON_TYPE, msgspec.json.encode, zipped=False))
+
+    def _context_of(self, scope: Scope, role: Role) -> Context:
+        """Return the context of who asks, with the store of that tenant and no other; before the body is read."""
+        try:
+            principal = self._guard.authorise(dict(scope.get("headers", ())), role)
+        except DeniedError as error:
+            raise ProblemError(error.status, str(error), error.headers()) from error
+        return replace(self._context, store=self._stores[principal.tenant])
 
     def _query_string(self, scope: Scope) -> bytes:
         query_string: bytes = scope.get("query_string", b"")

@@ -14,15 +14,17 @@ OPENAPI_PATH: Final = "/openapi.json"
 _REFERENCE: Final = "#/components/schemas/{name}"
 _ERRORS: Final = {
     "400": "A parameter is missing, unknown, or breaks its rule; the detail names both.",
+    "401": "The token (or, of a signed body, the signature) is missing or wrong.",
+    "403": "The token is for something else.",
     "405": "The path does not answer this method.",
     "406": "None of the accepted media types is written here.",
     "414": "The query string is too long.",
+    "429": "The token asks too often; Retry-After says when to come again.",
     "500": "Something broke; the collector's log says what.",
     "503": "Too many requests at once, a limit of the query, or the store cannot be reached.",
     "504": "The answer took too long.",
 }
 _WRITE_ERRORS: Final = {
-    "401": "The signature or token of the sender is missing or wrong.",
     "404": "There is nothing of this id.",
     "408": "The body took too long.",
     "409": "The state it is in does not allow this.",
@@ -51,7 +53,13 @@ def openapi_document(
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "paths": paths,
-        "components": {"schemas": components, "responses": _error_responses()},
+        "components": {
+            "schemas": components,
+            "responses": _error_responses(),
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+        },
+        # A collector without tokens asks for none.
+        "security": [{"token": []}, {}],
     }
 
 

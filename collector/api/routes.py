@@ -24,6 +24,7 @@ from collector.api.parameters import (
 )
 from collector.api.posted import Posted
 from collector.api.services import services
+from collector.auth.tokens import Role
 from pyrometer.api import (
     API_PREFIX,
     CompareAnswer,
@@ -77,6 +78,7 @@ class WriteRoute:
         body: The struct the body is read into; None: the handler takes it as bytes.
         media_types: What the body may be sent as; empty: anything.
         query: The struct its parameters are read into.
+        role: What the token must be for.
         signed: The body proves by a signature who sent it, so that no token is asked for; the handler checks it.
     """
 
@@ -87,6 +89,7 @@ class WriteRoute:
     body: type[msgspec.Struct] | None
     media_types: tuple[str, ...] = (JSON_TYPE,)
     query: type[msgspec.Struct] = NoQuery
+    role: Role = Role.ADMIN
     signed: bool = False
 
     @property

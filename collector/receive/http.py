@@ -7,6 +7,8 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from collector.auth.guard import DeniedError, Guard, Principal
+from collector.auth.tokens import DEFAULT_TENANT, Role
 from collector.bodies import TooLargeError, decompress
 from collector.metrics import CollectorMetrics
 from collector.receive.origin import read_origin
@@ -15,8 +17,10 @@ from collector.receive.refusal import (
     INVALID_ARGUMENT,
     JSON,
     NOT_FOUND,
+    PERMISSION_DENIED,
     PROTOBUF,
     RESOURCE_EXHAUSTED,
+    UNAUTHENTICATED,
     UNAVAILABLE,
     UNIMPLEMENTED,
     RefusedError,
@@ -42,6 +46,8 @@ _ENCODINGS: Final = {
 _INLINE_BYTES_MAX: Final = 16 * 1024
 
 _LENGTH_DIGITS_MAX: Final = 18
+# Source: OTLP/HTTP and google/rpc/code.proto.
+_DENIED_CODES: Final = {401: UNAUTHENTICATED, 403: PERMISSION_DENIED, 429: RESOURCE_EXHAUSTED}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +60,17 @@ class ReceiveLimits:
 
 
 class OtlpReceiver:
-    """Answers the OTLP paths; ``handles`` says which they are."""
+    """
+    Answers the OTLP paths; ``handles`` says which they are.
+
+    Args:
+        logs: Of the default tenant, by signal.
+        metrics: What is counted.
+        executor: Threads for checking bodies.
+        limits: What requests may take.
+        guard: Who may send.
+        tenant_logs: Of the other tenants, by name and signal.
+    """
 
     def __init__(
         self,
@@ -63,8 +79,11 @@ class OtlpReceiver:
         metrics: CollectorMetrics,
         executor: Executor,
         limits: ReceiveLimits | None = None,
+        guard: Guard | None = None,
+        tenant_logs: Mapping[str, Mapping[str, WriteAheadLog]] | None = None,
     ) -> None:
-        self._logs = logs
+        self._logs = {**(tenant_logs or {}), DEFAULT_TENANT: logs}
+        self._guard = guard or Guard()
         self._metrics = metrics
         self._executor = executor
         self._limits = limits or ReceiveLimits()
@@ -78,12 +97,13 @@ class OtlpReceiver:
         answer_type = JSON if content_type == JSON else PROTOBUF
         try:
             signal = _signal(scope)
+            principal = self._authorise(headers)
             if content_type not in {PROTOBUF, JSON}:
                 raise _unsupported(f"content type {content_type!r} is not supported: send {PROTOBUF} or {JSON}")
             encoding = _ENCODINGS.get(headers.get(b"content-encoding", b"").strip().lower())
             if encoding is None:
                 raise _unsupported("this content encoding is not supported: send gzip, zstd or identity")
-            await self._take(signal, content_type, encoding, headers, receive)
+            await self._take(principal, signal, content_type, encoding, headers, receive)
         except RefusedError as error:
             self._metrics.rejected.labels(error.reason).inc()
             _log.info("refused %s %r: %s: %s", scope["method"], scope["path"][:200], error.status, error)
@@ -94,8 +114,17 @@ class OtlpReceiver:
         else:
             await _answer(send, 200, b"{}" if answer_type == JSON else b"", answer_type)
 
-    async def _take(
+    def _authorise(self, headers: Mapping[bytes, bytes]) -> Principal:
+        try:
+            return self._guard.authorise(headers, Role.INGEST)
+        except DeniedError as error:
+            more = tuple((name.encode(), value.encode()) for name, value in error.headers().items())
+            code = _DENIED_CODES[error.status]
+            raise RefusedError(error.status, code, error.reason, str(error), more) from error
+
+    async def _take(  # noqa: PLR0917
         self,
+        principal: Principal,
         signal: SignalFormat,
         content_type: str,
         encoding: Encoding,
@@ -111,7 +140,8 @@ class OtlpReceiver:
             except TimeoutError:
                 raise RefusedError(408, UNAVAILABLE, "slow_body", "the body did not arrive in time") from None
             record, rows = await self._check(signal, content_type, encoding, body, claim)
-            if record.payload and rows and not await self._append(signal, replace(record, origin=origin), rows):
+            log = self._logs[principal.tenant][signal.name]
+            if record.payload and rows and not await _append(log, replace(record, origin=origin), rows):
                 self._metrics.repeated.labels(signal.name).inc()
                 return
             self._metrics.received.labels(signal.name, "http").inc()
@@ -162,18 +192,19 @@ class OtlpReceiver:
             return Record(body, len(raw), encoding), rows
         return Record(plain, len(plain)), rows
 
-    async def _append(self, signal: SignalFormat, record: Record, rows: int) -> bool:
-        """Return whether it is stored now; False where it was before."""
-        try:
-            return await asyncio.wrap_future(self._logs[signal.name].append(record, rows))
-        except LogUnavailableError as error:
-            raise _come_again("log_unavailable", str(error)) from error
-
     def claim_bytes(self, count: int) -> None:
         """Count bytes as held in memory, or refuse the request that needs them."""
         if count > 0 and self._in_flight_bytes + count > self._limits.in_flight_bytes_max:
             raise _come_again("busy", f"more than {self._limits.in_flight_bytes_max} bytes of requests are in memory")
         self._in_flight_bytes += count
+
+
+async def _append(log: WriteAheadLog, record: Record, rows: int) -> bool:
+    """Return whether it is stored now; False where it was before."""
+    try:
+        return await asyncio.wrap_future(log.append(record, rows))
+    except LogUnavailableError as error:
+        raise _come_again("log_unavailable", str(error)) from error
 
 
 class _Claim:

@@ -8,9 +8,11 @@ from pyrometer.errors import PyrometerError
 # Source: google/rpc/code.proto.
 INVALID_ARGUMENT: Final = 3
 NOT_FOUND: Final = 5
+PERMISSION_DENIED: Final = 7
 RESOURCE_EXHAUSTED: Final = 8
 UNIMPLEMENTED: Final = 12
 UNAVAILABLE: Final = 14
+UNAUTHENTICATED: Final = 16
 
 PROTOBUF: Final = "application/x-protobuf"
 JSON: Final = "application/json"

@@ -31,12 +31,28 @@ class EmbeddedStore:
 
     A process can have one such directory open at a time. A connection serves one thread at a time, and several run
     side by side, so connections are pooled.
+
+    Args:
+        data_dir: Where the directory lies.
+        limits: Of each query.
+        connections_max: Connections at a time.
+        database: Its name, a plain word; each tenant has one of its own.
+        runs_already: Another store of this process has the directory open.
     """
 
-    def __init__(self, data_dir: Path, *, limits: QueryLimits | None = None, connections_max: int = 8) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        *,
+        limits: QueryLimits | None = None,
+        connections_max: int = 8,
+        database: str = DATABASE,
+        runs_already: bool = False,
+    ) -> None:
         self._path = data_dir / "clickhouse"
+        self._database = database
         self._path.mkdir(parents=True, exist_ok=True)
-        if missing := mend_deduplication_logs(self._path):
+        if not runs_already and (missing := mend_deduplication_logs(self._path)):
             _log.warning("a kill cut off %d inserts, which will be repeated: %s", len(missing), ", ".join(missing))
         self._limits = limits or QueryLimits()
         self._types: dict[str, dict[str, str]] = {}
@@ -44,7 +60,7 @@ class EmbeddedStore:
         with _errors():
             # Stays open: with its last connection the engine ends.
             self._anchor = chdb.connect(str(self._path))
-            self._anchor.query(f"CREATE DATABASE IF NOT EXISTS {DATABASE}")
+            self._anchor.query(f"CREATE DATABASE IF NOT EXISTS {database}")
         # After an error a connection is not used again: chdb may give the rest of the failed answer before the next.
         self._pool: Pool[chdb.state.sqlitelike.Connection] = Pool(
             self._connect, size_max=connections_max, is_broken=lambda _: True
@@ -101,7 +117,7 @@ class EmbeddedStore:
     def _connect(self) -> Any:
         with _errors():
             connection = chdb.connect(str(self._path))
-            connection.query(f"USE {DATABASE}")
+            connection.query(f"USE {self._database}")
         return connection
 
     def _send(self, statement: str, input_format: str, body: bytes) -> None:

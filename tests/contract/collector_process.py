@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import urllib3
@@ -37,10 +37,11 @@ class CollectorProcess:
     url: str
     data_dir: Path
     log_path: Path
+    pool: urllib3.PoolManager = field(default_factory=urllib3.PoolManager)
 
     def request(self, method: str, path: str, body: bytes = b"", **headers: str):
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        return urllib3.request(method, self.url + path, body=body, headers=named, timeout=20, retries=False)
+        return self.pool.request(method, self.url + path, body=body, headers=named, timeout=20, retries=False)
 
     def post(self, path: str, body: bytes, content_type: str = "application/x-protobuf", **headers: str):
         return self.request("POST", path, body, content_type=content_type, **headers)
@@ -76,7 +77,14 @@ class CollectorProcess:
 
 
 @contextlib.contextmanager
-def running_collector(data_dir: Path, *arguments: str, port: int = 0, **environment: str) -> Iterator[CollectorProcess]:
+def running_collector(
+    data_dir: Path,
+    *arguments: str,
+    port: int = 0,
+    scheme: str = "http",
+    pool: urllib3.PoolManager | None = None,
+    **environment: str,
+) -> Iterator[CollectorProcess]:
     port = port or free_port()
     data_dir.mkdir(parents=True, exist_ok=True)
     log_path = data_dir / "stderr.txt"
@@ -90,7 +98,8 @@ def running_collector(data_dir: Path, *arguments: str, port: int = 0, **environm
             stdout=log,
             env=os.environ | environment,
         )
-    collector = CollectorProcess(process, f"http://127.0.0.1:{port}", data_dir, log_path)
+    pool = pool or urllib3.PoolManager()
+    collector = CollectorProcess(process, f"{scheme}://127.0.0.1:{port}", data_dir, log_path, pool)
     try:
         _wait_until_ready(collector)
         yield collector
@@ -98,6 +107,7 @@ def running_collector(data_dir: Path, *arguments: str, port: int = 0, **environm
         if process.poll() is None:
             process.kill()
         process.wait()
+        pool.clear()
 
 
 def _wait_until_ready(collector: CollectorProcess) -> None:

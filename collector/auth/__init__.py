@@ -1,0 +1,1 @@
+"""Who may do what: tokens, roles and tenants, how fast, and over which encryption."""
