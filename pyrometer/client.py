@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 import msgspec
 import urllib3
@@ -199,7 +199,7 @@ class CollectorClient:
     def raw(self, route: str, parameters: Parameters, *, media_type: str) -> bytes:
         """Return the answer of any route as it comes, of the media type that is asked for."""
         query = urlencode({name: value for name, value in parameters.items() if value is not None})
-        status, body = self._request(f"{self.base_url}{API_PREFIX}/{route.strip('/')}?{query}", media_type)
+        status, body = self._request(f"{self.base_url}{API_PREFIX}/{quote(route.strip('/'))}?{query}", media_type)
         if status >= _STATUS_ERROR:
             raise self._error(status, body)
         return body

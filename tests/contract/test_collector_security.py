@@ -1,5 +1,6 @@
 """A real collector with TLS, tokens and tenants, asked over the network."""
 
+import json
 import re
 import subprocess
 import sys
@@ -136,6 +137,23 @@ def test_the_client_passes_token_and_authority(collector, tokens, tmp_path):
     assert ["shop-of-one"] == [row.service for row in trusting.services("-1h").services]
     with pytest.raises(ApiError, match="401"):
         CollectorClient(collector.url, 10, credentials=Credentials(ca_file=CA)).services("-1h")
+
+
+def test_the_query_command_prints_what_a_route_answers(collector, tokens, tmp_path):
+    """With a token in a file it is served like any reader; without, it exits 1 and says what is needed."""
+    token_file = tmp_path / "token"
+    token_file.write_text(tokens["two", Role.READ])
+    command = [*(sys.executable, "-m", "pyrometer", "query"), *("--collector", collector.url, "--ca-file", str(CA))]
+
+    def run(*arguments):
+        return subprocess.run([*command, *arguments], capture_output=True, text=True, timeout=60, check=False)
+
+    table = run("services", "start=-1h", "--token-file", str(token_file))
+    assert (0, True, False) == (table.returncode, "shop-of-two" in table.stdout, "shop-of-one" in table.stdout)
+    listed = run("services", "--format", "json", "--token-file", str(token_file))
+    assert ["shop-of-two"] == [row["service"] for row in json.loads(listed.stdout)["services"]]
+    refused = run("services")
+    assert (1, True) == (refused.returncode, "Bearer" in refused.stderr)
 
 
 def test_plain_http_is_not_answered(collector):
