@@ -11,10 +11,10 @@ import click
 
 from collector.auth.commands import token
 from collector.auth.guard import Guard
+from collector.logs import FORMATS, LEVELS, set_up_logs
 from collector.settings import CollectorSettings, data_directory
 from pyrometer.config import load_settings
 
-_LEVELS: Final = {"error": logging.ERROR, "warn": logging.WARNING, "info": logging.INFO, "debug": logging.DEBUG}
 _CONFIG_OPTION: Final = click.option(
     "-c", "--config", "config_path", metavar="FILE", type=click.Path(path_type=Path), help="Settings, a YAML file."
 )
@@ -22,7 +22,7 @@ _DATA_DIR_OPTION: Final = click.option(
     "--data-dir", metavar="DIR", help="Where data lies. Default: $XDG_STATE_HOME/pyrometer"
 )
 _LOG_LEVEL_OPTION: Final = click.option(
-    "--log-level", type=click.Choice(list(_LEVELS)), help="How much to say on stderr. Default: info"
+    "--log-level", type=click.Choice(LEVELS), help="How much to say on stderr. Default: info"
 )
 
 
@@ -39,9 +39,17 @@ command.add_command(token)
 @click.option("--http-address", metavar="HOST:PORT", help="Where to listen. Default: 127.0.0.1:4318")
 @_DATA_DIR_OPTION
 @_LOG_LEVEL_OPTION
-def run(config_path: Path | None, http_address: str | None, data_dir: str | None, log_level: str | None) -> None:
+@click.option("--log-format", type=click.Choice(FORMATS), help="Lines for people or for machines. Default: console")
+def run(
+    config_path: Path | None,
+    http_address: str | None,
+    data_dir: str | None,
+    log_level: str | None,
+    log_format: str | None,
+) -> None:
     """Run the collector until SIGTERM or Ctrl-C. Ready when GET /readyz answers 200."""
-    settings = _load(config_path, {"http.address": http_address, "data_dir": data_dir, "log_level": log_level})
+    flags = {"http.address": http_address, "data_dir": data_dir, "log_level": log_level, "log_format": log_format}
+    settings = _load(config_path, flags)
     from collector import app  # noqa: PLC0415 - the engine takes a moment to load: not for a wrong setting
 
     app.run(settings)
@@ -82,10 +90,5 @@ def _load(config_path: Path | None, flags: dict[str, Any]) -> CollectorSettings:
     settings = load_settings(
         CollectorSettings, program="collector", path=config_path, environment=os.environ, flags=flags
     )
-    logging.basicConfig(
-        level=_LEVELS[settings.log_level], stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s", force=True
-    )
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
-    # Its warnings carry tracebacks; what they say comes to us as errors too.
-    logging.getLogger("clickhouse_driver").setLevel(logging.CRITICAL)
+    set_up_logs(settings.log_level, settings.log_format)
     return settings

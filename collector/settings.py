@@ -127,6 +127,7 @@ class CollectorSettings(Struct, forbid_unknown_fields=True, frozen=True, kw_only
     data_dir: str = ""
     prices: str = ""
     log_level: Annotated[str, Meta(pattern="^(error|warn|info|debug)$")] = "info"
+    log_format: Annotated[str, Meta(pattern="^(console|json)$")] = "console"
     http: HttpSettings = HttpSettings()
     auth: AuthSettings = AuthSettings()
     store: StoreSettings = StoreSettings()

@@ -166,6 +166,7 @@ def test_clients_without_a_certificate_are_turned_away(tmp_path):
     """With a client CA, only who shows a certificate of it gets as far as asking."""
     with running_collector(
         tmp_path / "data",
+        *("--log-format", "json"),
         scheme="https",
         pool=urllib3.PoolManager(ca_certs=str(CA), cert_file=str(CERTIFICATES / "client.pem")),
         PYROMETER_COLLECTOR_HTTP__TLS__CERTIFICATE_FILE=str(CERTIFICATES / "server.pem"),
@@ -176,6 +177,7 @@ def test_clients_without_a_certificate_are_turned_away(tmp_path):
         assert [] == CollectorClient(collector.url, 10, credentials=credentials).services("-1h").services
         with urllib3.PoolManager(ca_certs=str(CA)) as pool, pytest.raises(urllib3.exceptions.HTTPError):
             pool.request("GET", collector.url + "/healthz", timeout=10, retries=False)
+        assert {"info"} == {json.loads(line)["level"] for line in collector.log().splitlines()}
 
 
 @pytest.mark.parametrize(
