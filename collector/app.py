@@ -30,6 +30,7 @@ from collector.store.embedded import DATABASE, EmbeddedStore
 from collector.store.migrate import migrate, pending_migrations
 from collector.store.protocol import Store
 from collector.store.server import ServerAddress, ServerStore
+from collector.tracing import own_tracer
 from collector.wal import LogUnavailableError, WriteAheadLog
 from pyrometer.addresses import is_loopback
 from pyrometer.errors import ConfigError, PyrometerError
@@ -89,6 +90,7 @@ def run(settings: CollectorSettings) -> None:
             registry=metrics.registry,
             guard=guard,
             tenant_stores=stores,
+            tracer=stack.enter_context(own_tracer(settings.traces)),
         )
         applications = [(Router(receiver, health, receiver if api_listener else api), listener)]
         if api_listener:

@@ -11,6 +11,7 @@ from collector.api.limits import ApiLimits
 from collector.auth.settings import AuthSettings, TlsSettings
 from collector.receive.http import ReceiveLimits
 from collector.store.protocol import QueryLimits
+from collector.tracing import TracesSettings
 from collector.wal import LogLimits
 from pyrometer.addresses import parse_listen_address
 from pyrometer.errors import ConfigError
@@ -133,6 +134,7 @@ class CollectorSettings(Struct, forbid_unknown_fields=True, frozen=True, kw_only
     store: StoreSettings = StoreSettings()
     log: LogSettings = LogSettings()
     api: ApiLimits = ApiLimits()
+    traces: TracesSettings = TracesSettings()
 
 
 def data_directory(settings: CollectorSettings, environment: Mapping[str, str] | None = None) -> Path:

@@ -6,17 +6,19 @@ of threads; the event loop only parses the request line and writes the answer.
 """
 
 import asyncio
+import contextvars
 import gzip
 import logging
 import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Any, Final
 
 import msgspec
+from opentelemetry.trace import NoOpTracer, SpanKind, Tracer
 from prometheus_client import CollectorRegistry
 
 from collector.api.context import Context
@@ -26,17 +28,18 @@ from collector.api.negotiation import accepts_gzip, choose_type
 from collector.api.openapi import OPENAPI_PATH, openapi_json
 from collector.api.parameters import parse_query
 from collector.api.posted import ClientGoneError, check_media_type, posted, read_posted
-from collector.api.problems import PROBLEM_TYPE, ProblemError
+from collector.api.problems import ProblemError
+from collector.api.responses import Response, Send, problem_response, send_response
 from collector.api.routes import JSON_TYPE, ROUTES, WRITE_ROUTES, Route, WriteRoute
 from collector.auth.guard import DeniedError, Guard
 from collector.auth.tokens import DEFAULT_TENANT, Role
 from collector.cost import Prices
 from collector.store.protocol import QueryLimitError, Store, UnreachableStoreError
+from collector.tracing import record_query
 from pyrometer.api import API_PREFIX
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 logger = logging.getLogger(__name__)
 
@@ -44,14 +47,6 @@ _ROUTES: Final = {route.full_path: route for route in ROUTES}
 _WRITE_ROUTES: Final = {route.full_path: route for route in WRITE_ROUTES}
 _PATHS: Final = frozenset({OPENAPI_PATH, *_ROUTES, *_WRITE_ROUTES})
 _RETRY_AFTER: Final = {"retry-after": "1"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Response:
-    status: HTTPStatus
-    content_type: str
-    body: bytes
-    headers: dict[str, str] = field(default_factory=dict)
 
 
 class Api:
@@ -66,6 +61,7 @@ class Api:
         registry: Where the API's own counters are registered.
         guard: Who may ask.
         tenant_stores: Where the data of the other tenants is, by name.
+        tracer: Makes a span for each request and query.
         now_ns: Wall time, Unix nanoseconds.
     """
 
@@ -79,6 +75,7 @@ class Api:
         registry: CollectorRegistry | None = None,
         guard: Guard | None = None,
         tenant_stores: Mapping[str, Store] | None = None,
+        tracer: Tracer | None = None,
         now_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self._limits = limits
@@ -90,9 +87,10 @@ class Api:
             limits=limits,
             now_ns=now_ns,
             hit=self._hit,
-            observe=lambda query, seconds: self._metrics.query_seconds.labels(query=query).observe(seconds),
+            observe=self._observe,
         )
         self._guard = guard or Guard()
+        self._tracer = tracer or NoOpTracer()
         self._stores = {**(tenant_stores or {}), DEFAULT_TENANT: store}
         # A request that timed out still holds its thread until the store lets go, so it still counts.
         self._free = threading.BoundedSemaphore(limits.requests_max)
@@ -107,24 +105,34 @@ class Api:
         """Answer one request."""
         if scope["type"] != "http":
             raise ValueError(f"the query API does not speak {scope['type']}")
-        started = time.monotonic()
         label = scope["path"] if scope["path"] in _PATHS else "unknown"
+        with self._tracer.start_as_current_span(f"{scope['method']} {label}"[:100], kind=SpanKind.SERVER) as span:
+            response = await self._response(scope, receive, label)
+            if response is None:
+                return
+            span.set_attribute("http.route", label)
+            span.set_attribute("http.response.status_code", response.status.value)
+        await send_response(send, response, with_body=scope["method"] != "HEAD")
+
+    async def _response(self, scope: Scope, receive: Receive, label: str) -> Response | None:
+        """Return the answer, an error's too; None where the client has gone."""
+        started = time.monotonic()
         try:
             response = await self._respond(scope, receive)
         except ClientGoneError:
-            return
+            return None
         except ProblemError as problem:
-            response = _problem_response(problem)
+            response = problem_response(problem)
         except Exception:
             logger.exception("the query API failed on %s", label)
-            response = _problem_response(
+            response = problem_response(
                 ProblemError(HTTPStatus.INTERNAL_SERVER_ERROR, "something broke; the collector's log says what")
             )
         self._metrics.requests.labels(route=label, status=str(response.status.value)).inc()
         self._metrics.seconds.labels(route=label).observe(time.monotonic() - started)
-        await _send(send, response, with_body=scope["method"] != "HEAD")
+        return response
 
-    async def _respond(self, scope: Scope, receive: Receive) -> _Response:
+    async def _respond(self, scope: Scope, receive: Receive) -> Response:
         path, method = scope["path"], scope["method"]
         if path not in _PATHS:
             raise ProblemError(HTTPStatus.NOT_FOUND, f"there is no such route; {OPENAPI_PATH} lists all")
@@ -133,7 +141,7 @@ class Api:
         if method not in ("GET", "HEAD") or path not in {*_ROUTES, OPENAPI_PATH}:
             raise _method_not_allowed(path)
         if path == OPENAPI_PATH:
-            return _Response(status=HTTPStatus.OK, content_type=JSON_TYPE, body=self._openapi)
+            return Response(status=HTTPStatus.OK, content_type=JSON_TYPE, body=self._openapi)
         route = _ROUTES[path]
         context = self._context_of(scope, Role.READ)
         query = parse_query(self._query_string(scope), route.query)
@@ -144,7 +152,7 @@ class Api:
             lambda: self._answer(lambda: route.handle(context, query), content_type, encode, zipped=zipped)
         )
 
-    async def _write(self, route: WriteRoute, scope: Scope, receive: Receive) -> _Response:
+    async def _write(self, route: WriteRoute, scope: Scope, receive: Receive) -> Response:
         context = self._context if route.signed else self._context_of(scope, route.role)
         query, headers = parse_query(self._query_string(scope), route.query), _headers(scope)
         check_media_type(headers, route.media_types)
@@ -175,7 +183,7 @@ class Api:
 
     def _answer(
         self, handle: Callable[[], Any], content_type: str, encode: Callable[[Any], bytes], *, zipped: bool
-    ) -> _Response:
+    ) -> Response:
         """Answer a request; runs in a worker thread."""
         try:
             answer = handle()
@@ -195,16 +203,16 @@ class Api:
         if zipped and len(body) >= self._limits.gzip_bytes_min:
             body = gzip.compress(body, compresslevel=1, mtime=0)
             headers["content-encoding"] = "gzip"
-        return _Response(status=HTTPStatus.OK, content_type=content_type, body=body, headers=headers)
+        return Response(status=HTTPStatus.OK, content_type=content_type, body=body, headers=headers)
 
-    async def _in_thread(self, work: Callable[[], _Response]) -> _Response:
+    async def _in_thread(self, work: Callable[[], Response]) -> Response:
         if not self._free.acquire(blocking=False):
             self._hit("requests_max")
             raise ProblemError(
                 HTTPStatus.SERVICE_UNAVAILABLE, "too many requests at once; try again in a second", _RETRY_AFTER
             )
         try:
-            future: Future[_Response] = self._executor.submit(work)
+            future: Future[Response] = self._executor.submit(contextvars.copy_context().run, work)
         except RuntimeError as error:
             self._free.release()
             raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, "the collector is shutting down") from error
@@ -217,6 +225,10 @@ class Api:
                 HTTPStatus.GATEWAY_TIMEOUT,
                 f"no answer within {self._limits.timeout_s:g} s; ask for a shorter range or fewer rows",
             ) from error
+
+    def _observe(self, query: str, seconds: float) -> None:
+        self._metrics.query_seconds.labels(query=query).observe(seconds)
+        record_query(self._tracer, query, seconds)
 
     def _hit(self, limit: str) -> None:
         self._metrics.limits.labels(limit=limit).inc()
@@ -240,29 +252,3 @@ def _encoding(route: Route, accept: str) -> tuple[str, Callable[[Any], bytes]]:
     if chosen is None:
         raise ProblemError(HTTPStatus.NOT_ACCEPTABLE, f"this route writes {' and '.join(writers)}")
     return chosen, writers[chosen]
-
-
-def _problem_response(problem: ProblemError) -> _Response:
-    return _Response(
-        status=problem.status, content_type=PROBLEM_TYPE, body=problem.body(), headers=dict(problem.headers)
-    )
-
-
-async def _send(send: Send, response: _Response, *, with_body: bool) -> None:
-    headers = {
-        "content-type": response.content_type,
-        "content-length": str(len(response.body)),
-        "x-content-type-options": "nosniff",
-        # Names in an answer are untrusted: should a browser open one, it may run and load nothing.
-        "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
-        "cache-control": "no-store",
-        **response.headers,
-    }
-    await send(
-        {
-            "type": "http.response.start",
-            "status": response.status.value,
-            "headers": [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()],
-        }
-    )
-    await send({"type": "http.response.body", "body": response.body if with_body else b""})
