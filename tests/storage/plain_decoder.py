@@ -29,8 +29,16 @@ def scalar_json(value) -> str:
         case "bool_value":
             return str(value.bool_value).lower()
         case "bytes_value":
-            return json.dumps(base64.b64encode(value.bytes_value).decode()).replace("/", "\\/")
+            return bytes_json(value.bytes_value)
+        case "array_value":
+            return f'{{"protobuf":{bytes_json(value.array_value.SerializeToString())}}}'
+        case "kvlist_value":
+            return f'{{"protobuf":{bytes_json(value.kvlist_value.SerializeToString())}}}'
     return "null"
+
+
+def bytes_json(content: bytes) -> str:
+    return json.dumps(base64.b64encode(content).decode()).replace("/", "\\/")
 
 
 def any_text(value) -> str:
@@ -89,6 +97,14 @@ def span_rows(request: ExportTraceServiceRequest) -> list[dict]:
                         "resource_attributes": of_resource,
                         "scope_name": scope.scope.name,
                         "scope_version": scope.scope.version,
+                        "scope_attributes": to_map(scope.scope.attributes),
+                        "resource_schema_url": resource.schema_url,
+                        "scope_schema_url": scope.schema_url,
+                        "dropped_resource_attributes": resource.resource.dropped_attributes_count,
+                        "dropped_scope_attributes": scope.scope.dropped_attributes_count,
+                        "dropped_event_attributes": [event.dropped_attributes_count for event in span.events],
+                        "dropped_link_attributes": [link.dropped_attributes_count for link in span.links],
+                        "link_flags": [link.flags for link in span.links],
                         "events": [[e.time_unix_nano, e.name, to_map(e.attributes)] for e in span.events],
                         "links": [
                             [link.trace_id.hex(), link.span_id.hex(), link.trace_state, to_map(link.attributes)]
@@ -135,6 +151,7 @@ def metric_rows(request: ExportMetricsServiceRequest) -> list[dict]:
                     rows.append(
                         {
                             "metric": metric.name,
+                            "description": metric.description,
                             "unit": metric.unit,
                             "type": "histogram" if kind == "exponential_histogram" else kind,
                             "monotonic": kind == "sum" and data.is_monotonic,
@@ -143,6 +160,12 @@ def metric_rows(request: ExportMetricsServiceRequest) -> list[dict]:
                             "host": of_resource.get("host.name", ""),
                             "attributes": to_map(point.attributes),
                             "resource_attributes": of_resource,
+                            "scope_name": scope.scope.name,
+                            "scope_version": scope.scope.version,
+                            "scope_attributes": to_map(scope.scope.attributes),
+                            "resource_schema_url": resource.schema_url,
+                            "scope_schema_url": scope.schema_url,
+                            "start_ts": point.start_time_unix_nano // 10**6,
                             "ts": point.time_unix_nano // 10**6,
                             **_values(kind, point),
                         }
@@ -161,15 +184,26 @@ def _values(kind, point) -> dict:
         value = point.as_int if point.WhichOneof("value") == "as_int" else point.as_double
         return {"value": finite(float(value))}
     values = {"count": point.count, "sum": None, "min": None, "max": None, "bounds": [], "bucket_counts": []}
+    values |= {"zero_threshold": 0.0, "quantiles": [], "quantile_values": []}
     if kind == "summary":
-        return values | {"sum": finite(point.sum)}
+        ranks = [[finite(pair.quantile), finite(pair.value)] for pair in point.quantile_values]
+        return values | {
+            "sum": finite(point.sum),
+            "quantiles": [rank for rank, _ in ranks],
+            "quantile_values": [value for _, value in ranks],
+        }
     for name in ("sum", "min", "max"):
         values[name] = finite(getattr(point, name)) if point.HasField(name) else None
     if kind == "histogram":
         return values | {"bounds": list(point.explicit_bounds), "bucket_counts": list(point.bucket_counts)}
-    positive = list(point.positive.bucket_counts)
-    bounds = [2 ** ((point.positive.offset + i) / 2**point.scale) for i in range(len(positive) + 1)]
+    negative = list(reversed(point.negative.bucket_counts))
+    below = [-power for power in reversed(_powers(point.negative, point.scale))] if negative else []
     return values | {
-        "bounds": bounds,
-        "bucket_counts": [point.zero_count + sum(point.negative.bucket_counts), *positive, 0],
+        "bounds": below + _powers(point.positive, point.scale),
+        "bucket_counts": [*([0, *negative] if negative else []), point.zero_count, *point.positive.bucket_counts, 0],
+        "zero_threshold": point.zero_threshold,
     }
+
+
+def _powers(buckets, scale) -> list[float]:
+    return [2 ** ((buckets.offset + i) / 2**scale) for i in range(len(buckets.bucket_counts) + 1)]

@@ -22,8 +22,8 @@ class RequestMaker:
     def time_ns(self) -> int:
         return self.now_ns - self.random.randrange(60 * 10**9)
 
-    def fill_scalar(self, value) -> None:
-        match self.random.randrange(6):
+    def fill_scalar(self, value, *, nested: bool = False) -> None:
+        match self.random.randrange(7):
             case 0:
                 value.string_value = self.text()
             case 1:
@@ -34,6 +34,8 @@ class RequestMaker:
                 value.double_value = self.random.choice((0.0, -0.5, 1.25, 3.0, 0.1))
             case 4:
                 value.bytes_value = self.random.choice((b"", b"\x00\xff\xfe?"))
+            case 5 if nested:
+                value.array_value.values.add().kvlist_value.values.add(key="deep").value.int_value = 0
 
     def fill_attributes(self, attributes, **fixed) -> None:
         for key, text in fixed.items():
@@ -45,11 +47,11 @@ class RequestMaker:
                 case 0:
                     pair.value.array_value.SetInParent()
                     for _ in range(self.random.randrange(3)):
-                        self.fill_scalar(pair.value.array_value.values.add())
+                        self.fill_scalar(pair.value.array_value.values.add(), nested=True)
                 case 1:
                     pair.value.kvlist_value.SetInParent()
                     for item in range(self.random.randrange(3)):
-                        self.fill_scalar(pair.value.kvlist_value.values.add(key=f"i{item}").value)
+                        self.fill_scalar(pair.value.kvlist_value.values.add(key=f"i{item}").value, nested=True)
                 case _:
                     self.fill_scalar(pair.value)
 
@@ -66,12 +68,18 @@ class RequestMaker:
         for _ in range(3):
             resource = request.resource_spans.add()
             self.fill_resource(resource.resource)
+            resource.schema_url, resource.resource.dropped_attributes_count = self.text(), self.random.choice((0, 5))
             for _ in range(2):
                 scope = resource.scope_spans.add()
-                scope.scope.name, scope.scope.version = self.text(), self.text()
+                self.fill_scope(scope)
                 for _ in range(count // 6):
                     self.fill_span(scope.spans.add())
         return request
+
+    def fill_scope(self, scope) -> None:
+        scope.scope.name, scope.scope.version, scope.schema_url = self.text(), self.text(), self.text()
+        scope.scope.dropped_attributes_count = self.random.choice((0, 4))
+        self.fill_attributes(scope.scope.attributes)
 
     def fill_span(self, span) -> None:
         span.trace_id, span.span_id = self.random.randbytes(16), self.random.randbytes(8)
@@ -89,9 +97,11 @@ class RequestMaker:
             span.attributes.add(key="thread.id").value.int_value = 77
         for _ in range(self.random.randrange(3)):
             event = span.events.add(time_unix_nano=self.time_ns(), name=self.text())
+            event.dropped_attributes_count = self.random.choice((0, 6))
             self.fill_attributes(event.attributes)
         for _ in range(self.random.randrange(2)):
             link = span.links.add(trace_id=self.random.randbytes(16), span_id=b"", trace_state=self.text())
+            link.dropped_attributes_count, link.flags = self.random.choice((0, 7)), self.random.choice((0, 257))
             self.fill_attributes(link.attributes)
         span.dropped_attributes_count, span.dropped_events_count, span.dropped_links_count = 1, 2, 3
         span.status.code, span.status.message = self.random.randrange(3), self.text()
@@ -101,9 +111,12 @@ class RequestMaker:
         for _ in range(2):
             resource = request.resource_metrics.add()
             self.fill_resource(resource.resource)
+            resource.schema_url = self.text()
             scope = resource.scope_metrics.add()
+            self.fill_scope(scope)
             for number in range(count):
                 metric = scope.metrics.add(name=f"m{number}{self.text()[:20]}", unit=self.text()[:20])
+                metric.description = self.text()
                 kind = ("gauge", "sum", "histogram", "exponential_histogram", "summary")[number % 5]
                 data = getattr(metric, kind)
                 if kind not in {"gauge", "summary"}:
@@ -117,6 +130,7 @@ class RequestMaker:
     def fill_point(self, kind, point) -> None:
         self.fill_attributes(point.attributes)
         point.time_unix_nano = self.time_ns()
+        point.start_time_unix_nano = self.random.choice((0, point.time_unix_nano - 10**10))
         point.flags = 1 if self.random.random() < 0.1 else 0
         if kind in {"gauge", "sum"}:
             if self.random.random() < 0.5:
@@ -127,6 +141,8 @@ class RequestMaker:
         point.count = self.random.randrange(10)
         if kind == "summary":
             point.sum = 2.5
+            for rank in range(self.random.randrange(3)):
+                point.quantile_values.add(quantile=rank / 2, value=self.random.choice((0.0, -1.5, 1e300)))
             return
         for name in ("sum", "min", "max"):
             if self.random.random() < 0.6:
@@ -138,4 +154,7 @@ class RequestMaker:
             point.scale, point.zero_count = self.random.choice((-2, 0, 3)), 2
             point.positive.offset = self.random.choice((-3, 0, 5))
             point.positive.bucket_counts.extend([1, 0, 4])
-            point.negative.bucket_counts.extend([1, 1])
+            point.zero_threshold = self.random.choice((0.0, 1e-6))
+            if self.random.random() < 0.5:
+                point.negative.offset = self.random.choice((-2, 0, 4))
+                point.negative.bucket_counts.extend([1, 0, 7])

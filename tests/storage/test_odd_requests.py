@@ -6,6 +6,7 @@ import time
 import pytest
 
 from collector.receive.payloads import SIGNALS
+from tests.storage.plain_decoder import bytes_json
 
 
 def varint(number: int) -> bytes:
@@ -61,7 +62,10 @@ ODD = {
         attribute(sized(2, sized(5, sized(1, sized(1, b"a"))) + sized(5, sized(1, sized(1, b"b"))))),
         *("op", "unspecified", {"k": '["a","b"]'}),
     ),
-    "a deep list": (attribute(sized(2, nested_list(20))), "op", "unspecified", {"k": "[null]"}),
+    "a deep list": (
+        attribute(sized(2, nested_list(20))),
+        *("op", "unspecified", {"k": f'[{{"protobuf":{bytes_json(nested_list(19)[2:])}}}]'}),
+    ),
     "an attribute without a value": (attribute(b""), "op", "unspecified", {"k": ""}),
     "an end before all time": (fixed64(8, 0), "op", "unspecified", {}),
     "an end after all time": (fixed64(8, 2**64 - 1), "op", "unspecified", {}),

@@ -76,7 +76,10 @@ def test_metrics_are_those_of_a_plain_decoder(store, seed):
     series = {row["series_id"]: row for row in store.select("SELECT * EXCEPT last_seen FROM metric_series FINAL")}
     stored = []
     for table in ("metric_points", "metric_histograms"):
-        rows = store.select(f"SELECT * EXCEPT ts, toUnixTimestamp64Milli(ts) AS ts FROM {table}")  # noqa: S608
+        rows = store.select(
+            "SELECT * EXCEPT (start_ts, ts), toUnixTimestamp64Milli(start_ts) AS start_ts, "  # noqa: S608
+            f"toUnixTimestamp64Milli(ts) AS ts FROM {table}"
+        )
         stored += [row | series[row["series_id"]] for row in rows]
     for row in stored:
         del row["series_id"]
