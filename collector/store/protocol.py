@@ -15,7 +15,7 @@ from typing import Any, Literal, Protocol
 from pyrometer.errors import PyrometerError
 
 Parameter = str | int | float | Sequence[str] | Sequence[int]
-Signal = Literal["traces", "metrics"]
+Signal = Literal["traces", "metrics", "logs"]
 
 # The oldest server that parses OTLP as our views need it.
 SERVER_VERSION_MIN = (25, 9)

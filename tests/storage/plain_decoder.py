@@ -4,6 +4,7 @@ import base64
 import json
 import math
 
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
@@ -22,18 +23,14 @@ def scalar_json(value) -> str:
     match value.WhichOneof("value"):
         case "string_value":
             return json.dumps(value.string_value, ensure_ascii=False).replace("/", "\\/")
-        case "int_value":
-            return str(value.int_value)
+        case "int_value" | "bool_value" as member:
+            return json.dumps(getattr(value, member))
         case "double_value":
             return number_text(value.double_value)
-        case "bool_value":
-            return str(value.bool_value).lower()
         case "bytes_value":
             return bytes_json(value.bytes_value)
-        case "array_value":
-            return f'{{"protobuf":{bytes_json(value.array_value.SerializeToString())}}}'
-        case "kvlist_value":
-            return f'{{"protobuf":{bytes_json(value.kvlist_value.SerializeToString())}}}'
+        case "array_value" | "kvlist_value" as member:
+            return f'{{"protobuf":{bytes_json(getattr(value, member).SerializeToString())}}}'
     return "null"
 
 
@@ -117,6 +114,42 @@ def span_rows(request: ExportTraceServiceRequest) -> list[dict]:
                         ],
                     }
                 )
+    return rows
+
+
+def log_rows(request: ExportLogsServiceRequest) -> list[dict]:
+    """One dict per log record with the columns of logs."""
+    rows = []
+    for resource in request.resource_logs:
+        of_resource = to_map(resource.resource.attributes)
+        rows += [
+            {
+                "service": of_resource.get("service.name") or "unknown_service",
+                "version": of_resource.get("service.version", ""),
+                "host": of_resource.get("host.name", ""),
+                "ts": record.time_unix_nano or record.observed_time_unix_nano,
+                "observed_ts": record.observed_time_unix_nano,
+                "severity": record.severity_number,
+                "severity_text": record.severity_text,
+                "event_name": record.event_name,
+                "body": any_text(record.body),
+                "trace_id": record.trace_id.hex(),
+                "span_id": record.span_id.hex(),
+                "flags": record.flags,
+                "attributes": to_map(record.attributes),
+                "resource_attributes": of_resource,
+                "scope_name": scope.scope.name,
+                "scope_version": scope.scope.version,
+                "scope_attributes": to_map(scope.scope.attributes),
+                "resource_schema_url": resource.schema_url,
+                "scope_schema_url": scope.schema_url,
+                "dropped_attributes": record.dropped_attributes_count,
+                "dropped_resource_attributes": resource.resource.dropped_attributes_count,
+                "dropped_scope_attributes": scope.scope.dropped_attributes_count,
+            }
+            for scope in resource.scope_logs
+            for record in scope.log_records
+        ]
     return rows
 
 

@@ -3,6 +3,7 @@
 import random
 import time
 
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
@@ -42,18 +43,20 @@ class RequestMaker:
             pair = attributes.add(key=key.replace("_", "."))
             pair.value.string_value = text
         for number in range(self.random.randrange(5)):
-            pair = attributes.add(key=f"k{number}{self.text()[:20]}")
-            match self.random.randrange(6):
-                case 0:
-                    pair.value.array_value.SetInParent()
-                    for _ in range(self.random.randrange(3)):
-                        self.fill_scalar(pair.value.array_value.values.add(), nested=True)
-                case 1:
-                    pair.value.kvlist_value.SetInParent()
-                    for item in range(self.random.randrange(3)):
-                        self.fill_scalar(pair.value.kvlist_value.values.add(key=f"i{item}").value, nested=True)
-                case _:
-                    self.fill_scalar(pair.value)
+            self.fill_value(attributes.add(key=f"k{number}{self.text()[:20]}").value)
+
+    def fill_value(self, value) -> None:
+        match self.random.randrange(6):
+            case 0:
+                value.array_value.SetInParent()
+                for _ in range(self.random.randrange(3)):
+                    self.fill_scalar(value.array_value.values.add(), nested=True)
+            case 1:
+                value.kvlist_value.SetInParent()
+                for item in range(self.random.randrange(3)):
+                    self.fill_scalar(value.kvlist_value.values.add(key=f"i{item}").value, nested=True)
+            case _:
+                self.fill_scalar(value)
 
     def fill_resource(self, resource) -> None:
         fixed = {"service_name": self.random.choice(("shop", "it's <b>", "")), "host_name": "h1"}
@@ -105,6 +108,29 @@ class RequestMaker:
             self.fill_attributes(link.attributes)
         span.dropped_attributes_count, span.dropped_events_count, span.dropped_links_count = 1, 2, 3
         span.status.code, span.status.message = self.random.randrange(3), self.text()
+
+    def logs(self, count: int) -> ExportLogsServiceRequest:
+        request = ExportLogsServiceRequest()
+        for _ in range(2):
+            resource = request.resource_logs.add()
+            self.fill_resource(resource.resource)
+            resource.schema_url, resource.resource.dropped_attributes_count = self.text(), self.random.choice((0, 5))
+            scope = resource.scope_logs.add()
+            self.fill_scope(scope)
+            for _ in range(count // 2):
+                self.fill_log_record(scope.log_records.add())
+        return request
+
+    def fill_log_record(self, record) -> None:
+        record.observed_time_unix_nano = self.time_ns()
+        record.time_unix_nano = self.random.choice((0, self.time_ns()))
+        record.severity_number, record.severity_text = self.random.randrange(25), self.text()
+        record.event_name, record.flags = self.text(), self.random.choice((0, 1))
+        record.trace_id, record.span_id = self.random.choice((b"", self.random.randbytes(16))), self.random.randbytes(8)
+        record.dropped_attributes_count = self.random.choice((0, 3))
+        self.fill_attributes(record.attributes)
+        if self.random.random() < 0.9:
+            self.fill_value(record.body)
 
     def metrics(self, count: int) -> ExportMetricsServiceRequest:
         request = ExportMetricsServiceRequest()

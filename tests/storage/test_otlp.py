@@ -8,7 +8,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from collector.store.protocol import StoreError
-from tests.storage.plain_decoder import latency_rows, metric_rows, span_rows
+from tests.storage.plain_decoder import latency_rows, log_rows, metric_rows, span_rows
 from tests.storage.requests import RequestMaker
 
 SPANS = (
@@ -86,6 +86,18 @@ def test_metrics_are_those_of_a_plain_decoder(store, seed):
     assert sorted(map(rounded, stored)) == sorted(map(rounded, metric_rows(request)))
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_logs_are_those_of_a_plain_decoder(store, seed):
+    """Every column of every log record, with bodies of every kind."""
+    request = RequestMaker(seed).logs(60)
+    store.insert_otlp("logs", request.SerializeToString(), token="l")
+    stored = store.select(
+        "SELECT * EXCEPT (ts, observed_ts), toUnixTimestamp64Nano(ts) AS ts, "
+        "toUnixTimestamp64Nano(observed_ts) AS observed_ts FROM logs ORDER BY span_id"
+    )
+    assert stored == sorted(log_rows(request), key=lambda row: row["span_id"])
+
+
 def rounded(row):
     """Comparable, and with bounds equal up to the last digits of a power of two."""
     bounds = [float(f"{bound:.12g}") for bound in row.get("bounds", [])]
@@ -108,16 +120,17 @@ def test_series_are_one_however_often_they_are_sent(store):
 
 def test_the_same_token_stores_once_in_every_table(store):
     """A repeated insert adds nothing, neither to rows nor to sums, through the whole cascade of views."""
-    traces, metrics = RequestMaker(1).traces(60), RequestMaker(1).metrics(10)
+    traces, metrics, logs = RequestMaker(1).traces(60), RequestMaker(1).metrics(10), RequestMaker(1).logs(20)
     for _ in range(3):
         store.insert_otlp("traces", traces.SerializeToString(), token="t")
         store.insert_otlp("metrics", metrics.SerializeToString(), token="m")
+        store.insert_otlp("logs", logs.SerializeToString(), token="l")
     counts = store.select(
         "SELECT (SELECT count() FROM spans) AS spans, (SELECT count() FROM span_details) AS details, "
-        "(SELECT sum(count) FROM latency) AS latency, "
+        "(SELECT sum(count) FROM latency) AS latency, (SELECT count() FROM logs) AS logs, "
         "(SELECT count() FROM metric_points) + (SELECT count() FROM metric_histograms) AS points"
     )
-    assert counts == [{"spans": 60, "details": 60, "latency": 60, "points": len(metric_rows(metrics))}]
+    assert counts == [{"spans": 60, "details": 60, "latency": 60, "logs": 20, "points": len(metric_rows(metrics))}]
 
 
 def test_joined_requests_are_one_request(store):
