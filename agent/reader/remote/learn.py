@@ -5,7 +5,7 @@ import struct
 from dataclasses import dataclass, field
 from typing import Final
 
-from agent.reader.remote.fetch import Fetch, merge, plan_fetch
+from agent.reader.remote.fetch import GAP_BYTES, Fetch, merge, plan_fetch
 from agent.reader.remote.layout import Layout
 from agent.reader.remote.memory import PAGE_BYTES, Memory, UnreadableError
 from agent.reader.remote.walk import TornError, Walker
@@ -83,9 +83,24 @@ class ThreadState:
         self.scattered[address] = self.looks
 
     def forget_old(self) -> None:
-        """Drop scattered addresses that were not seen for a while, the oldest first where there are too many."""
-        fresh = [item for item in self.scattered.items() if item[1] >= self.looks - _SEEN_LOOKS]
-        self.scattered = dict(sorted(fresh, key=lambda item: item[1])[-SCATTERED_MAX:])
+        """
+        Drop scattered addresses that were not seen for a while, the oldest first where there are too many.
+
+        One that lies near another that was seen stays: it costs no range of its own, and comes again. Where C enters
+        Python, for one, depends on what called what on the way there.
+        """
+        oldest = self.looks - _SEEN_LOOKS
+        kept: list[tuple[int, int]] = []
+        cluster: list[tuple[int, int]] = []
+        for item in sorted(self.scattered.items()):
+            if cluster and item[0] - cluster[-1][0] > GAP_BYTES:
+                kept += cluster if any(seen >= oldest for _, seen in cluster) else []
+                cluster = []
+            cluster.append(item)
+        kept += cluster if any(seen >= oldest for _, seen in cluster) else []
+        if len(kept) > SCATTERED_MAX:
+            kept = sorted(kept, key=lambda item: item[1])[-SCATTERED_MAX:]
+        self.scattered = dict(kept)
 
 
 class Learner:

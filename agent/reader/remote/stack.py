@@ -59,7 +59,7 @@ class StackReader:
         # What the memory fetched along with stacks last held, and whether it held anything else since.
         self._along_seen = b""
         self.has_changed = False
-        # Looks that fetched anything.
+        # How often anything was fetched.
         self.fetches = 0
 
     def fetch_along(self, ranges: list[tuple[int, int]], seen: bytes) -> bool:
@@ -92,8 +92,8 @@ class StackReader:
 
         Args:
             thread: Which.
-            wanted: Asked right after each copy, and where the last look was in vain before it, too: whether the thread
-                runs; where it does not, the look is over.
+            wanted: Asked just before the copy that counts, and again where it took several: whether the thread runs.
+                Where it does not, the look is over.
 
         Returns:
             The stack, or None where it was not wanted.
@@ -115,6 +115,8 @@ class StackReader:
             # What runs was certainly there. What does not run (it frees what a function left behind, say) must be so
             # in two looks: a thread that calls a lot can come back to the same frame within one look.
             if walk.moved == 0 and (walk.running or (walk.bracketed and last and _same(walk, last))):
+                if attempt and wanted is not None and not wanted():
+                    return None  # it went to sleep meanwhile
                 fresh = [code for code in walk.codes if not code.trusted]
                 if not fresh or self._codes.verify(fresh):
                     return self._reading(walk, unstable=False)
@@ -157,19 +159,10 @@ class StackReader:
     def _look(self, thread: ThreadState, wanted: Callable[[], bool] | None, *, is_first: bool) -> Walk:
         """Fetch and walk once."""
         thread.looks += 1
-        # One that was off its CPU last time probably is again: then nothing needs to be copied to know it.
-        if is_first and thread.was_unwanted and wanted is not None and not wanted():
-            raise _UnwantedError
         fetch = thread.fetch or self._learner.lay_out(thread)
-        self.fetches += 1
-        # Not looked at for long, its pages are far from our caches: the pieces of a first copy lie some ten times
-        # further apart than those of the next. So that one is for the caches alone.
-        buffer = self._memory.gather(fetch.ranges) if is_first else self._copy(fetch)
-        thread.was_unwanted = wanted is not None and not wanted()
-        if thread.was_unwanted:
-            raise _UnwantedError
         if is_first:
-            buffer = self._copy(fetch)
+            self._warm_up(thread, fetch, wanted)
+        buffer = self._copy(fetch)
         if _WORD.unpack_from(buffer, self._learner.native_id)[0] != thread.native_id:
             raise ChangedError
         along = fetch.tail + self._learner.span_bytes
@@ -201,6 +194,27 @@ class StackReader:
         thread.looks_apart = min(thread.looks_apart + 1, _UNREST_OF)
         thread.unrest_apart += ((not walk.bracketed) - thread.unrest_apart) / thread.looks_apart
 
+    def _warm_up(self, thread: ThreadState, fetch: Fetch, wanted: Callable[[], bool] | None) -> None:
+        """
+        Fetch once for the caches alone, and make sure that the thread runs; raise `_UnwantedError` where it does not.
+
+        Not looked at for long, its pages are far from our caches: the pieces of a first copy lie some ten times further
+        apart than those of the next. Whether it runs is asked once, as near to the copy that counts as can be: asked
+        twice, the beginnings and ends of all that it does between two sleeps would be left out.
+        """
+        was_unwanted = thread.was_unwanted
+        if not was_unwanted:
+            self._fetch(fetch)
+        thread.was_unwanted = wanted is not None and not wanted()
+        if thread.was_unwanted:
+            raise _UnwantedError
+        if was_unwanted:  # one that was off its CPU last time probably is again: only now is it worth a copy
+            self._fetch(fetch)
+
+    def _fetch(self, fetch: Fetch) -> bytearray:
+        self.fetches += 1
+        return self._memory.gather(fetch.ranges)
+
     def _copy(self, fetch: Fetch) -> bytearray:
         """
         Fetch; raise `TornError` where it took much longer than usual.
@@ -208,7 +222,7 @@ class StackReader:
         Then we lost the CPU, or had to wait for a lock, half-way, and the pieces are of times that lie far apart.
         """
         began_ns = time.monotonic_ns()
-        buffer = self._memory.gather(fetch.ranges)
+        buffer = self._fetch(fetch)
         range_ns = (time.monotonic_ns() - began_ns) / (len(fetch.ranges) + _CALL_RANGES)
         usual_ns = self._range_ns or range_ns
         # It follows slowly upwards, so that a host that is slow for long is not refused for long.
