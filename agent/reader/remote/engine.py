@@ -14,8 +14,8 @@ from pyrometer.errors import PyrometerError, RefusedError, TargetNotFoundError
 from pyrometer.values import STACK_DEPTH_MAX
 
 MACHINES: Final = ("x86_64", "aarch64")
-# Tries to read a process that changes while we look, or that was just started or forked and on a busy host waits for its
-# first turn on a CPU, and the pause between them.
+# Tries to read a process that changes while we look, or that was just started or forked and, on a busy host, waits for
+# its first turn on a CPU; and the pause between them.
 _CHECKS: Final = 20
 _CHECK_PAUSE_S: Final = 0.01
 
