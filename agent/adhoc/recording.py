@@ -9,7 +9,7 @@ from typing import Final
 
 from agent.adhoc.reader import Reader
 from agent.reader.engine import Target, Window
-from pyrometer.errors import PyrometerError
+from pyrometer.errors import PyrometerError, TargetNotFoundError
 from pyrometer.units import NS_PER_S
 from pyrometer.values import Frame, FrameType, Profile, Sample, Stack
 
@@ -159,8 +159,10 @@ class Recorder:
                 return
             try:
                 window = self._reader.sample(remaining_s)
-            except PyrometerError:
-                if self._stopped.is_set() or (windows and not self._target.is_alive()):
+            except PyrometerError as error:
+                # One that ends has lost its memory a moment before it is seen to have ended.
+                has_gone = isinstance(error, TargetNotFoundError) or not self._target.is_alive()
+                if self._stopped.is_set() or (windows and has_gone):
                     return
                 if windows or not self._target.is_alive() or elapsed_s >= self._startup_s:
                     raise

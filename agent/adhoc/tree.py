@@ -66,7 +66,9 @@ class TreeReader:
         if root.exception() is not None or root.result().ended:
             self._release_children()
         windows = list(self._finish(running))
-        return self._merge(root.result(), windows)
+        if windows and isinstance(root.exception(), TargetNotFoundError):
+            return replace(self._merge(windows), ended=True)  # it waited for those below it, and ended unseen
+        return self._merge([(self._target, root.result()), *windows])
 
     def rest(self) -> tuple[Sample, ...]:
         """Return what waits; see `Reader.rest`."""
@@ -139,10 +141,10 @@ class TreeReader:
         # What was never read leaves no trace; a Python process that ended keeps the time that nobody saw.
         self._ended += self._under(reader.target, rest) if reader.has_read else []
 
-    def _merge(self, root: Window, windows: list[tuple[Target, Window]]) -> Window:
-        every = [(self._target, root), *windows]
+    def _merge(self, every: list[tuple[Target, Window]]) -> Window:
+        """Return one window that says of time and rate what the first does."""
         return replace(
-            root,
+            every[0][1],
             samples=tuple(sample for target, window in every for sample in self._under(target, window.samples)),
             errors=sum(window.errors for _, window in every),
             late=sum(window.late for _, window in every),
