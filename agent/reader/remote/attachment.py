@@ -152,7 +152,6 @@ class RemoteAttachment:
                 self._end(error)
             except Exception as error:  # noqa: BLE001 (a defect must end this window, and not the ticker that serves all)
                 self._end(PyrometerError(f"reading process {self._target.pid}: {type(error).__name__}: {error}"))
-
             self._keep()
 
     def _keep(self) -> None:

@@ -12,8 +12,7 @@ from typing import Final
 
 from agent.reader.remote.memory import PAGE_BYTES
 
-# Scattered frames remembered of one thread (generators, coroutines, borders from C), and regions read in one call.
-SCATTERED_MAX: Final = 256
+# Regions read in one call.
 REGIONS_MAX: Final = 48
 # Addresses closer to each other than this are read as one: copying 4 KiB takes less time than beginning a new range.
 GAP_BYTES: Final = 4096
