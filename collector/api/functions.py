@@ -12,9 +12,10 @@ def functions(context: Context, query: FunctionsQuery) -> FunctionsAnswer:
     """Answer ``/functions``."""
     span = context.span(query)
     common = parameters(service=query.service, versions=query.versions, **span.in_seconds())
-    whole = context.rows("service_cpu", **common)[0]
     rows_max = min(query.limit, context.limits.rows_max)
     rows = context.rows("functions", **common, search=query.search, rows_max=rows_max)
+    # After its parts: what is stored between the two questions must not make a part larger than the whole.
+    whole = context.rows("service_cpu", **common)[0]
     seconds = seen_seconds(whole["first_s"], whole["last_s"])
     return FunctionsAnswer(
         range=span.answer(),
