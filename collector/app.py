@@ -24,6 +24,8 @@ from collector.flush import Flusher, FlushLimits, OtlpWriter, ProfilesWriter, Se
 from collector.health import Check, Health
 from collector.metrics import CollectorMetrics
 from collector.receive.http import OtlpReceiver
+from collector.receive.intake import Intake
+from collector.receive.otlp_grpc import OtlpGrpcServer
 from collector.serve import Router, listen, serve
 from collector.settings import CollectorSettings, data_directory
 from collector.store.embedded import DATABASE, EmbeddedStore
@@ -55,6 +57,7 @@ def run(settings: CollectorSettings) -> None:
     guard, tls, metrics = _security(settings)
     address = settings.http.host_and_port(has_tokens=guard.asks_for_tokens)
     api_address = settings.http.api_host_and_port(has_tokens=guard.asks_for_tokens)
+    grpc_address = settings.grpc.host_and_port(has_tokens=guard.asks_for_tokens)
     prices = load_prices(Path(settings.prices) if settings.prices else None)
     keep_freed_memory()
     data_dir = data_directory(settings)
@@ -72,14 +75,8 @@ def run(settings: CollectorSettings) -> None:
         logs, flushers = _start_all_logs(settings, data_dir, stores, metrics)
         stack.callback(_drain, logs, flushers)
         executor = stack.enter_context(ThreadPoolExecutor(_RECEIVE_THREADS, thread_name_prefix="receive"))
-        receiver = OtlpReceiver(
-            logs[DEFAULT_TENANT],
-            metrics=metrics,
-            executor=executor,
-            limits=settings.http.limits(),
-            guard=guard,
-            tenant_logs=logs,
-        )
+        intake = Intake(logs, metrics=metrics, executor=executor, limits=settings.http.limits(), guard=guard)
+        receiver = OtlpReceiver(intake)
         health = Health(_checks(stores, logs, flushers), metrics, executor, guard)
         readers = stack.enter_context(ThreadPoolExecutor(settings.api.threads, thread_name_prefix="api"))
         api = Api(
@@ -97,7 +94,15 @@ def run(settings: CollectorSettings) -> None:
             applications.append((Router(api, health, api), api_listener))
             _log.info("query API on %s://%s", "https" if tls else "http", settings.http.api_address)
         _log.info("collector on %s://%s, data in %s", "https" if tls else "http", settings.http.address, data_dir)
-        serve(applications, connections_max=settings.http.connections_max, tls=tls)
+        grpc_server = _grpc_server(settings, intake, grpc_address)
+        serve(applications, connections_max=settings.http.connections_max, tls=tls, grpc_server=grpc_server)
+
+
+def _grpc_server(settings: CollectorSettings, intake: Intake, address: tuple[str, int] | None) -> OtlpGrpcServer | None:
+    if address is None:
+        return None
+    _log.info("OTLP over gRPC on %s", settings.grpc.address)
+    return OtlpGrpcServer(intake, *address, limits=settings.grpc.limits(), tls=settings.http.tls.files())
 
 
 def _security(settings: CollectorSettings) -> tuple[Guard, ssl.SSLContext | None, CollectorMetrics]:
@@ -195,6 +200,7 @@ def _start_logs(
 ) -> tuple[dict[str, WriteAheadLog], list[Flusher]]:
     writers: dict[str, SegmentWriter] = {
         "traces": OtlpWriter(store, "traces"),
+        "logs": OtlpWriter(store, "logs"),
         "metrics": OtlpWriter(store, "metrics"),
         "profiles": ProfilesWriter(store, metrics),
     }

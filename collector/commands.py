@@ -37,19 +37,21 @@ command.add_command(token)
 @command.command("run")
 @_CONFIG_OPTION
 @click.option("--http-address", metavar="HOST:PORT", help="Where to listen. Default: 127.0.0.1:4318")
+@click.option("--grpc-address", metavar="HOST:PORT", help="The same for gRPC; empty: nowhere. Default: 127.0.0.1:4317")
 @_DATA_DIR_OPTION
 @_LOG_LEVEL_OPTION
 @click.option("--log-format", type=click.Choice(FORMATS), help="Lines for people or for machines. Default: console")
-def run(
+def run(  # noqa: PLR0917 - click passes options by name
     config_path: Path | None,
     http_address: str | None,
+    grpc_address: str | None,
     data_dir: str | None,
     log_level: str | None,
     log_format: str | None,
 ) -> None:
     """Run the collector until SIGTERM or Ctrl-C. Ready when GET /readyz answers 200."""
-    flags = {"http.address": http_address, "data_dir": data_dir, "log_level": log_level, "log_format": log_format}
-    settings = _load(config_path, flags)
+    flags = {"http.address": http_address, "grpc.address": grpc_address, "data_dir": data_dir}
+    settings = _load(config_path, flags | {"log_level": log_level, "log_format": log_format})
     from collector import app  # noqa: PLC0415 - the engine takes a moment to load: not for a wrong setting
 
     app.run(settings)

@@ -11,7 +11,7 @@ from typing import Any, Final
 from collector.auth.guard import DeniedError, Guard
 from collector.auth.tokens import Role
 from collector.metrics import CollectorMetrics
-from collector.receive.http import Receive, Scope, Send
+from collector.receive.http_request import Receive, Scope, Send
 from pyrometer import __version__
 from pyrometer.errors import PyrometerError
 

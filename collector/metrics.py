@@ -24,6 +24,9 @@ class CollectorMetrics:
         self.received_bytes = self._counter("received_bytes", "Bytes of them, as received.", "signal")
         self.repeated = self._counter("repeated", "Requests acknowledged again that were stored before.", "signal")
         self.rejected = self._counter("rejected", "Requests that were refused.", "reason")
+        self.rejected_rows = self._counter(
+            "rejected_rows", "Spans, points and log records that are too old or ahead of now to be stored.", "signal"
+        )
         self.denied = self._counter("denied", "Requests without the right token, or too many of one token.", "reason")
         self.insert_rows = self._counter("insert_rows", "Rows inserted by the collector itself.", "table")
         self.insert_requests = self._counter("insert_requests", "Requests that are in the database.", "signal")

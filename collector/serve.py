@@ -13,7 +13,8 @@ import uvicorn
 
 from collector import health
 from collector.receive import http as otlp
-from collector.receive.http import Receive, Scope, Send
+from collector.receive.http_request import Receive, Scope, Send
+from collector.receive.otlp_grpc import OtlpGrpcServer
 from pyrometer.addresses import bind, taken_error
 
 _log = logging.getLogger("pyrometer.collector")
@@ -79,13 +80,14 @@ def serve(
     *,
     connections_max: int,
     tls: ssl.SSLContext | None = None,
+    grpc_server: OtlpGrpcServer | None = None,
 ) -> None:
-    """Serve each application on its listener until SIGTERM or SIGINT, then end the requests that run."""
+    """Serve each application on its listener, and gRPC, until SIGTERM or SIGINT; then end the requests that run."""
     servers = [(_server(application, connections_max, tls), listener) for application, listener in applications]
-    asyncio.run(_serve(servers))
+    asyncio.run(_serve(servers, grpc_server))
 
 
-async def _serve(servers: Sequence[tuple[_Server, socket.socket]]) -> None:
+async def _serve(servers: Sequence[tuple[_Server, socket.socket]], grpc_server: OtlpGrpcServer | None) -> None:
 
     def stop(number: signal.Signals) -> None:
         _log.info("%s: stopping", number.name)
@@ -95,7 +97,13 @@ async def _serve(servers: Sequence[tuple[_Server, socket.socket]]) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop, number)
-    await asyncio.gather(*(server.serve(sockets=[listener]) for server, listener in servers))
+    if grpc_server:
+        await grpc_server.start()
+    try:
+        await asyncio.gather(*(server.serve(sockets=[listener]) for server, listener in servers))
+    finally:
+        if grpc_server:
+            await grpc_server.stop(_GRACE_S)
 
 
 def _server(application: Application, connections_max: int, tls: ssl.SSLContext | None) -> _Server:

@@ -9,7 +9,8 @@ from msgspec import Meta, Struct
 
 from collector.api.limits import ApiLimits
 from collector.auth.settings import AuthSettings, TlsSettings
-from collector.receive.http import ReceiveLimits
+from collector.receive.intake import ReceiveLimits
+from collector.receive.otlp_grpc import GrpcLimits
 from collector.store.protocol import QueryLimits
 from collector.tracing import TracesSettings
 from collector.wal import LogLimits
@@ -32,7 +33,7 @@ class HttpSettings(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True
     api_address: str = ""
     insecure_listen: bool = False
     connections_max: Count = 512
-    body_bytes_max: Annotated[int, Meta(ge=1024, le=1024**3)] = 64 * _MIB
+    body_bytes_max: Annotated[int, Meta(ge=1024, le=1024**3)] = 20 * _MIB
     in_flight_bytes_max: Bytes = 256 * _MIB
     body_timeout_s: Seconds = 30.0
     tls: TlsSettings = TlsSettings()
@@ -63,6 +64,26 @@ class HttpSettings(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True
             in_flight_bytes_max=self.in_flight_bytes_max,
             body_timeout_s=self.body_timeout_s,
         )
+
+
+class GrpcSettings(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """The listener for OTLP over gRPC; its encryption is that of ``http``."""
+
+    address: str = "127.0.0.1:4317"
+    insecure_listen: bool = False
+    body_bytes_max: Annotated[int, Meta(ge=1024, le=1024**3)] = 8 * _MIB
+    requests_max: Annotated[int, Meta(ge=1, le=10_000)] = 32
+
+    def host_and_port(self, *, has_tokens: bool = False) -> tuple[str, int] | None:
+        """Return where to listen, None where gRPC is not served; raises as HttpSettings do."""
+        if not self.address:
+            return None
+        insecure = self.insecure_listen or has_tokens
+        return parse_listen_address(self.address, key="grpc.address", insecure=insecure, hint=_TOKENS_HINT)
+
+    def limits(self) -> GrpcLimits:
+        """Return what it may take."""
+        return GrpcLimits(body_bytes_max=self.body_bytes_max, requests_max=self.requests_max)
 
 
 class StoreSettings(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
@@ -130,6 +151,7 @@ class CollectorSettings(Struct, forbid_unknown_fields=True, frozen=True, kw_only
     log_level: Annotated[str, Meta(pattern="^(error|warn|info|debug)$")] = "info"
     log_format: Annotated[str, Meta(pattern="^(console|json)$")] = "console"
     http: HttpSettings = HttpSettings()
+    grpc: GrpcSettings = GrpcSettings()
     auth: AuthSettings = AuthSettings()
     store: StoreSettings = StoreSettings()
     log: LogSettings = LogSettings()

@@ -62,7 +62,7 @@ class CollectorProcess:
             time.sleep(0.05)
 
     def wait_until_stored(self) -> None:
-        signals = ("traces", "metrics", "profiles")
+        signals = ("traces", "metrics", "logs", "profiles")
         self.wait_until(
             lambda: all(self.metric("pyrometer_collector_wal_bytes", signal=name) == 0 for name in signals),
             "emptying the log",

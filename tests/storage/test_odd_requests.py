@@ -83,18 +83,19 @@ def test_odd_spans_are_stored(store, case):
     span = (
         sized(1, os.urandom(16)) + sized(2, os.urandom(8)) + sized(5, b"op") + fixed64(7, now_ns) + fixed64(8, now_ns)
     )
-    plain, rows = SIGNALS["/v1/traces"].check(sized(1, sized(2, sized(2, span + extra))))
-    store.insert_otlp("traces", plain, token="t")
+    checked = SIGNALS["/v1/traces"].check(sized(1, sized(2, sized(2, span + extra))))
+    store.insert_otlp("traces", checked.plain, token="t")
     stored = store.select("SELECT operation, kind FROM spans")
     details = store.select("SELECT attributes FROM span_details")
-    assert (rows, stored, details) == (1, [{"operation": operation, "kind": kind}], [{"attributes": attributes}])
+    assert checked.rows == 1
+    assert (stored, details) == ([{"operation": operation, "kind": kind}], [{"attributes": attributes}])
 
 
 def test_durations_cannot_overflow(store):
     """A span that lasts for ages is stored as lasting 30 days, one that ends before it starts as lasting 0."""
     now_ns = time.time_ns()
     spans = [fixed64(7, now_ns) + fixed64(8, end) for end in (2**64 - 1, 0)]
-    plain, _ = SIGNALS["/v1/traces"].check(b"".join(sized(1, sized(2, sized(2, span))) for span in spans))
-    store.insert_otlp("traces", plain, token="t")
+    checked = SIGNALS["/v1/traces"].check(b"".join(sized(1, sized(2, sized(2, span))) for span in spans))
+    store.insert_otlp("traces", checked.plain, token="t")
     durations = store.select("SELECT duration_ns FROM spans ORDER BY duration_ns")
     assert durations == [{"duration_ns": 0}, {"duration_ns": 30 * 86_400 * 10**9}]

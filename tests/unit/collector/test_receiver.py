@@ -14,10 +14,11 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from collector.bodies import decompress
 from collector.metrics import CollectorMetrics
-from collector.receive.http import OtlpReceiver, ReceiveLimits
+from collector.receive.http import OtlpReceiver
+from collector.receive.intake import Intake, ReceiveLimits
 from collector.wal import LogLimits, WriteAheadLog
 
-PATHS = ["/v1/traces", "/v1/metrics", "/v1development/profiles"]
+PATHS = ["/v1/traces", "/v1/metrics", "/v1/logs", "/v1development/profiles"]
 TYPES = ["application/x-protobuf", "application/json", "text/plain", ""]
 ENCODINGS = ["", "identity", "gzip", "zstd", "br"]
 
@@ -29,12 +30,13 @@ class World:
         self.metrics = CollectorMetrics()
         self.logs = {
             name: WriteAheadLog(folder / name, LogLimits(segment_age_max_s=60))
-            for name in ("traces", "metrics", "profiles")
+            for name in ("traces", "metrics", "logs", "profiles")
         }
         self.executor = ThreadPoolExecutor(1)
-        self.receiver = OtlpReceiver(
-            self.logs, metrics=self.metrics, executor=self.executor, limits=ReceiveLimits(**limits)
+        self.intake = Intake(
+            {"default": self.logs}, metrics=self.metrics, executor=self.executor, limits=ReceiveLimits(**limits)
         )
+        self.receiver = OtlpReceiver(self.intake)
 
     def close(self):
         self.executor.shutdown()
@@ -143,7 +145,7 @@ def test_a_numbered_request_that_comes_again_is_stored_once(world):
     """It is acknowledged as before, counted apart, and another signal's numbers are its own."""
     more = [(b"pyrometer-spool-id", b"8f14e45f-ceea-467f-a0b1-2c3d4e5f6071"), (b"pyrometer-sequence", b"4")]
     metrics = ExportMetricsServiceRequest()
-    metrics.resource_metrics.add().scope_metrics.add().metrics.add(name="m")
+    metrics.resource_metrics.add().scope_metrics.add().metrics.add(name="m").gauge.data_points.add(as_int=1)
     answers = [world.ask("/v1/traces", a_request(), more=more)[0] for _ in range(3)]
     answers.append(world.ask("/v1/metrics", metrics.SerializeToString(), more=more)[0])
     assert answers == [200] * 4
