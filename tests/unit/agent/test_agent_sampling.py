@@ -347,9 +347,9 @@ def test_a_process_born_under_watch_is_accounted_from_its_start(watch, start_pro
 
 def test_stopping_is_quick_and_keeps_what_was_seen(watch, start_process):
     """A window of half a minute ends at once when the loop is stopped, and is delivered."""
-    named(start_process, "stopped", BUSY)
+    named(start_process, "quick-to-stop", BUSY)
     engine = ScriptedEngine(window_s=30.0)
-    running = watch(engine, "^stopped$")
+    running = watch(engine, "^quick-to-stop$")
     wait_until(lambda: engine.concurrent == 1)
     started = time.monotonic()
     running.stop()

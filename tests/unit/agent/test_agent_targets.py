@@ -47,8 +47,13 @@ def pids(scan):
     return {target.pid for target in scan.processes}
 
 
+def own(name):
+    """The name of a service of this test process alone: others run beside it and use the same words."""
+    return f"{name}-{os.getpid()}"
+
+
 def named(start_process, name, code=WAITING):
-    process = start_process(PYTHON, "-c", code, environment={"OTEL_SERVICE_NAME": name})
+    process = start_process(PYTHON, "-c", code, environment={"OTEL_SERVICE_NAME": own(name)})
     process.stdout.readline()
     return process
 
@@ -60,7 +65,7 @@ def test_python_processes_are_found_and_others_are_not(make_scanner, start_proce
     scan = make_scanner().scan()
     found = {target.pid: process.attributes["service.name"] for target, process in scan.processes.items()}
 
-    assert found[python.pid] == "found-me"
+    assert found[python.pid] == own("found-me")
     assert sleep.pid not in found
     assert 2 not in found
 
@@ -78,8 +83,8 @@ def test_rules_choose_by_the_name_a_process_gives_itself(make_scanner, start_pro
     """Deny and allow rules see the final service name."""
     wanted, unwanted = named(start_process, "wanted"), named(start_process, "unwanted")
 
-    denying = make_scanner(deny=(Match(service="^unwanted$"),)).scan()
-    allowing = make_scanner(allow=(Match(service="^wanted$"),)).scan()
+    denying = make_scanner(deny=(Match(service=own("^unwanted") + "$"),)).scan()
+    allowing = make_scanner(allow=(Match(service=own("^wanted") + "$"),)).scan()
 
     assert wanted.pid in pids(denying)
     assert unwanted.pid not in pids(denying)
@@ -90,7 +95,7 @@ def test_rules_choose_by_the_name_a_process_gives_itself(make_scanner, start_pro
 def test_a_process_that_ends_is_forgotten_with_its_descriptor(make_scanner, start_process):
     """After the end of a process the next scan lists it no more and has closed its file."""
     process = named(start_process, "ends")
-    scanner = make_scanner(allow=(Match(service="^ends$"),))
+    scanner = make_scanner(allow=(Match(service=own("^ends") + "$"),))
     (watched,) = scanner.scan().processes.values()
     descriptor = watched.descriptor
     assert Path(f"/proc/self/fd/{descriptor}").readlink() == Path(f"/proc/{process.pid}/stat")
@@ -105,7 +110,7 @@ def test_a_process_that_ends_is_forgotten_with_its_descriptor(make_scanner, star
 def test_a_zombie_is_no_target_and_still_shows_its_last_clock(make_scanner, start_process):
     """A process that waits to be reaped is dropped; its final CPU time is known."""
     named(start_process, "zombie", code="print(flush=True); sum(range(20_000_000))")
-    scanner = make_scanner(allow=(Match(service="^zombie$"),))
+    scanner = make_scanner(allow=(Match(service=own("^zombie") + "$"),))
     (watched,) = scanner.scan().processes.values()
     before = watched.stat.cpu_ns
     wait_until(lambda: not watched.refresh())
@@ -117,7 +122,7 @@ def test_a_zombie_is_no_target_and_still_shows_its_last_clock(make_scanner, star
 def test_a_reused_pid_is_another_target(make_scanner, start_process):
     """The record of a pid whose start time has changed is not handed on."""
     process = named(start_process, "reused")
-    scanner = make_scanner(allow=(Match(service="^reused$"),))
+    scanner = make_scanner(allow=(Match(service=own("^reused") + "$"),))
     (watched,) = scanner.scan().processes.values()
     entry = scanner._known[process.pid]
     entry.inode -= 1
@@ -131,8 +136,8 @@ def test_a_reused_pid_is_another_target(make_scanner, start_process):
 def test_a_shell_that_becomes_python_is_found(make_scanner, start_process):
     """An exec keeps pid and start time: the program is looked at again."""
     script = f'read line; exec "{PYTHON}" -c "{WAITING}"'
-    process = start_process("/bin/sh", "-c", script, environment={"OTEL_SERVICE_NAME": "became"})
-    scanner = make_scanner(allow=(Match(service="^became$"),))
+    process = start_process("/bin/sh", "-c", script, environment={"OTEL_SERVICE_NAME": own("became")})
+    scanner = make_scanner(allow=(Match(service=own("^became") + "$"),))
     assert scanner.scan().processes == {}
     process.stdin.write(b"go\n")
     process.stdin.flush()
@@ -145,10 +150,10 @@ def test_an_exec_of_another_python_program_is_told_apart(make_scanner, start_pro
     """The same pid, start time and interpreter with another program is a new process with a new identity."""
     code = (
         "import os, sys; print('up', flush=True); sys.stdin.readline(); "
-        f"os.execve(sys.executable, ['python3', '-c', {WAITING!r}], {{'OTEL_SERVICE_NAME': 'second'}})"
+        f"os.execve(sys.executable, ['python3', '-c', {WAITING!r}], {{'OTEL_SERVICE_NAME': {own('second')!r}}})"
     )
     process = named(start_process, "first", code=code)
-    scanner = make_scanner(allow=(Match(service="^(first|second)$"),))
+    scanner = make_scanner(allow=(Match(service=own("^(first|second)") + "$"),))
     (first,) = scanner.scan().processes.values()
     process.stdin.write(b"go\n")
     process.stdin.flush()
@@ -156,7 +161,7 @@ def test_an_exec_of_another_python_program_is_told_apart(make_scanner, start_pro
     (second,) = scanner.scan().processes.values()
 
     assert first.target == second.target
-    assert (first.attributes["service.name"], second.attributes["service.name"]) == ("first", "second")
+    assert (first.attributes["service.name"], second.attributes["service.name"]) == (own("first"), own("second"))
     assert first.descriptor == -1
 
 
@@ -165,7 +170,7 @@ def test_young_processes_wait(start_process):
     process = named(start_process, "young")
     born = read_stat(process.pid).start_ticks / TICKS_PER_S
     now = [born + 4.0]
-    settings = TargetSettings(young_s=5.0, classify_ms_max=1000.0, allow=(Match(service="^young$"),))
+    settings = TargetSettings(young_s=5.0, classify_ms_max=1000.0, allow=(Match(service=own("^young") + "$"),))
     scanner = Scanner(settings, new_identifier().describe, own_pid=_NEVER_PID, clock=lambda: now[0])
     early = scanner.scan()
     now[0] = born + 6.0
@@ -180,7 +185,7 @@ def test_young_processes_wait(start_process):
 def test_targets_beyond_the_limit_are_counted_and_move_up(make_scanner, start_process):
     """With room for one of two, the second is counted, and watched when the first ends."""
     processes = [named(start_process, "limited") for _ in range(2)]
-    scanner = make_scanner(allow=(Match(service="^limited$"),), targets_max=1)
+    scanner = make_scanner(allow=(Match(service=own("^limited") + "$"),), targets_max=1)
     scan = scanner.scan()
     (watched,) = pids(scan)
     assert scan.states[State.OVER_LIMIT] == 1
@@ -204,7 +209,7 @@ def test_a_new_process_is_not_read_before_it_has_lived_a_while(start_process, mo
     read = []
     monkeypatch.setattr("agent.targets.read_stat", lambda pid: read.append(pid) or read_stat(pid))
     now = [time.clock_gettime(time.CLOCK_BOOTTIME)]
-    settings = TargetSettings(young_s=5.0, classify_ms_max=1000.0, allow=(Match(service="^young$"),))
+    settings = TargetSettings(young_s=5.0, classify_ms_max=1000.0, allow=(Match(service=own("^young") + "$"),))
     scanner = Scanner(settings, new_identifier().describe, own_pid=_NEVER_PID, clock=lambda: now[0])
     scanner.scan()
     process = named(start_process, "young")
@@ -234,7 +239,7 @@ def test_processes_that_end_young_are_counted(start_process):
 
 def test_a_crowd_is_identified_within_the_budget_and_none_is_left_out(start_process):
     """When many Python processes start at once, each scan does its share, says what waits, and all get their turn."""
-    processes = [start_process(PYTHON, "-c", WAITING, environment={"OTEL_SERVICE_NAME": "crowd"}) for _ in range(9)]
+    processes = [start_process(PYTHON, "-c", WAITING, environment={"OTEL_SERVICE_NAME": own("crowd")}) for _ in range(9)]
     for process in processes:
         process.stdout.readline()
     work_s = [0.0]
@@ -244,7 +249,7 @@ def test_a_crowd_is_identified_within_the_budget_and_none_is_left_out(start_proc
         return identifier.describe(stat)
 
     identifier = new_identifier()
-    settings = TargetSettings(young_s=0.0, classify_ms_max=8.0, allow=(Match(service="^crowd$"),))
+    settings = TargetSettings(young_s=0.0, classify_ms_max=8.0, allow=(Match(service=own("^crowd") + "$"),))
     scanner = Scanner(settings, describe, own_pid=_NEVER_PID, work_clock=lambda: work_s[0])
     scans = []
     while not scans or scans[-1].states[State.PENDING]:
@@ -260,9 +265,8 @@ def test_a_crowd_is_identified_within_the_budget_and_none_is_left_out(start_proc
 
 def test_a_stopped_process_is_counted_and_known_as_such(make_scanner, start_process):
     """SIGSTOP makes a watched process a stopped one, SIGCONT a watched one again; it is never lost."""
-    name = f"stopped-{os.getpid()}"  # other tests may run beside this one
-    process = named(start_process, name)
-    scanner = make_scanner(allow=(Match(service=f"^{name}$"),))
+    process = named(start_process, "stopped")
+    scanner = make_scanner(allow=(Match(service=own("^stopped") + "$"),))
     (watched,) = scanner.scan().processes.values()
     process.send_signal(signal.SIGSTOP)
     wait_until(lambda: scanner.scan().states[State.STOPPED] == 1)
@@ -317,7 +321,7 @@ def embedder(start_process, tmp_path):
     home = {"PYTHONHOME": "/usr"}
 
     def start(*, late=False):
-        environment = {"OTEL_SERVICE_NAME": "embedder", **home}
+        environment = {"OTEL_SERVICE_NAME": own("embedder"), **home}
         process = start_process(str(program), "-c", _MAPPING, str(library), environment=environment)
         process.stdout.readline()
         if b"/libpython3" in Path(f"/proc/{process.pid}/maps").read_bytes():
@@ -395,7 +399,7 @@ def test_processes_of_other_users_are_known_as_far_as_they_show(start_process, t
     """Without rights a Python process is still found by its short name, so that the missing right is counted."""
     script = tmp_path / "billing.py"
     script.write_text(WAITING)
-    process = start_process("/usr/bin/python3", str(script), environment={"OTEL_SERVICE_NAME": "hidden"})
+    process = start_process("/usr/bin/python3", str(script), environment={"OTEL_SERVICE_NAME": own("hidden")})
     process.stdout.readline()
     folders = [*sys.path, str(Path(__file__).parents[3])]
     done = subprocess.run(
