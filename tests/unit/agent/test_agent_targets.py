@@ -239,7 +239,8 @@ def test_processes_that_end_young_are_counted(start_process):
 
 def test_a_crowd_is_identified_within_the_budget_and_none_is_left_out(start_process):
     """When many Python processes start at once, each scan does its share, says what waits, and all get their turn."""
-    processes = [start_process(PYTHON, "-c", WAITING, environment={"OTEL_SERVICE_NAME": own("crowd")}) for _ in range(9)]
+    environment = {"OTEL_SERVICE_NAME": own("crowd")}
+    processes = [start_process(PYTHON, "-c", WAITING, environment=environment) for _ in range(9)]
     for process in processes:
         process.stdout.readline()
     work_s = [0.0]
