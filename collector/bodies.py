@@ -1,8 +1,7 @@
 """Compressed request bodies, opened within a limit: a small bomb never becomes a large buffer."""
 
-import zlib
-
 import zstandard
+from isal import isal_zlib
 
 from collector.segments import Encoding
 from pyrometer.errors import DecodeError
@@ -39,10 +38,10 @@ def _gunzip(payload: bytes, size_max: int) -> bytes:
     size = 0
     rest = payload
     while rest:  # a gzip file may have several members
-        member = zlib.decompressobj(_GZIP_WINDOW_BITS)
+        member = isal_zlib.decompressobj(_GZIP_WINDOW_BITS)
         try:
             part = member.decompress(rest, size_max - size + 1)
-        except zlib.error as error:
+        except isal_zlib.error as error:
             raise DecodeError(f"the body is not valid gzip: {error}") from error
         size += len(part)
         if size > size_max:
