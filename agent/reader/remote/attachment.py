@@ -72,7 +72,7 @@ class RemoteAttachment:
             text_type=located.text_type,
             first_lines=first_lines,
         )
-        self._stacks = StackReader(Memory(target.pid), located.layout, self._codes, depth_max=depth_max)
+        self._stacks = StackReader(target.pid, located.layout, self._codes, depth_max=depth_max)
         self._roster = Roster(side, located)
         self._gil = Gil(side, located)
         self.pace = pace
@@ -216,7 +216,7 @@ class RemoteAttachment:
         if self._mode == "cpu":
             if not thread.clock.has_run():
                 return False
-            reading = self._stacks.read_innermost(thread.states, thread.clock.is_wanted)
+            reading = self._stacks.read_innermost(thread.states, thread.clock)
         elif thread.clock.has_run() or thread.states[0].reading is None:
             reading = thread.states[0].reading = self._stacks.read_innermost(thread.states)
             thread.clock.is_running()

@@ -82,29 +82,31 @@ class ThreadClock:
 
     def is_running(self) -> bool:
         """Return whether it is on a CPU now, or waits for nothing but one."""
-        line = self._read(self._state, self._state_path, _STAT_BYTES)
-        if _HAS_SYSCALL:
-            self._may_run = line.startswith(b"running")
-        else:
-            mark = line.rfind(b") ")
-            self._may_run = line[mark + 2 : mark + 3] == b"R"
+        self._may_run = self._is_running()
+        if not self._may_run:
+            self.slept = True
+            self._calibrate()
         return self._may_run
 
-    def is_wanted(self) -> bool:
+    def _is_running(self) -> bool:
+        line = self._read(self._state, self._state_path, _STAT_BYTES)
+        if _HAS_SYSCALL:
+            return line.startswith(b"running")
+        mark = line.rfind(b") ")
+        return line[mark + 2 : mark + 3] == b"R"
+
+    def was_on_cpu(self) -> bool:
         """
-        Return whether a look at it counts, and note in `on_cpu` whether it is on a CPU, as far as can be known.
+        Return whether a look counts that was taken as `is_running` said yes, and note in `on_cpu` why.
 
         A thread that was woken waits for a CPU with the stack that it went to sleep with; on a busy host or under a
         quota that takes many times longer than it then runs. So it must not count. One that has not slept since the
         last look, and waits, was taken off in the middle of its work: it counts, unless there is better (see `slept`).
 
-        A thread was put on a CPU as often as it was taken off; one that is on a CPU, once more. Where the kernel does
-        not count, or the one CPU that we may use is taken from the thread by us, all that run or wait to count.
+        A thread was put on a CPU as often as it was taken off; one that is on a CPU, once more; one that has gone to
+        sleep since was on one. Where the kernel does not count, or the one CPU that we may use is taken from the thread
+        by us, all that run or wait to count.
         """
-        if not self.is_running():
-            self.slept = True
-            self._calibrate()
-            return False
         if _SHARES_ONLY_CPU:
             return True
         voluntary, off = self._times_off()
@@ -113,7 +115,7 @@ class ThreadClock:
         self.slept |= not stayed and self._voluntary != _UNKNOWN
         self._voluntary = voluntary
         on = self._times_on()
-        self.on_cpu = on == 0 or on - off != self._off_cpu
+        self.on_cpu = on == 0 or on - off != self._off_cpu or not self._is_running()
         return self.on_cpu or stayed
 
     def _calibrate(self) -> None:
@@ -121,7 +123,7 @@ class ThreadClock:
         if self._is_calibrated:
             return
         before, (_, off), after = self._times_on(), self._times_off(), self._times_on()
-        if before == after and not self.is_running():
+        if before == after and not self._is_running():
             self._off_cpu, self._is_calibrated = after - off, True
 
     def _times_on(self) -> int:

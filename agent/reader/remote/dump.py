@@ -42,7 +42,7 @@ def dump_threads(target: Target) -> list[DumpedThread]:
 def _dump(target: Target, located: Located, roster: Roster) -> list[DumpedThread]:
     _list_threads(target, roster)
     codes = CodeTable(Memory(target.pid), located.layout, code_type=located.code_type, text_type=located.text_type)
-    stacks = StackReader(Memory(target.pid), located.layout, codes, depth_max=STACK_DEPTH_MAX)
+    stacks = StackReader(target.pid, located.layout, codes, depth_max=STACK_DEPTH_MAX)
     gil = Gil(Memory(target.pid), located)
     process_name = next((thread.name for thread in roster.threads if thread.tid == target.pid), "")
     dumped: list[DumpedThread] = []

@@ -16,6 +16,7 @@ CHUNK_BYTES_MAX: Final = 1 << 18
 SCATTERED_MAX: Final = 256
 _SEEN_LOOKS: Final = 16
 _LEARN_STEPS_MAX: Final = 256
+_MISSED_OF: Final = 64
 _CHUNK_HEADER: Final = struct.Struct("<3Q")
 _WORD: Final = struct.Struct("<Q")
 # A frame and its locals beyond the top of the stack as it was.
@@ -59,7 +60,7 @@ class ThreadState:
         looks_apart: How many looks saw generators that lie apart from the leaf, up to a limit, and some more for what
             is presumed before the first.
         unrest_apart: Share of those during which it called or returned, about.
-        was_unwanted: Whether the last look found that the thread did not run.
+        missed: Share of the looks at which a part of the stack lay where nothing was fetched, about.
         reading: The last one, where it is kept.
     """
 
@@ -73,8 +74,12 @@ class ThreadState:
     unrest: float = 0.5
     looks_apart: int = 8
     unrest_apart: float = 0.75
-    was_unwanted: bool = False
+    missed: float = 0.0
     reading: Reading | None = None
+
+    def count_missed(self, *, missed: bool) -> None:
+        """Note whether a look missed a part of the stack."""
+        self.missed += (missed - self.missed) / _MISSED_OF
 
     def remember(self, address: int) -> None:
         """Fetch this address from now on, too."""

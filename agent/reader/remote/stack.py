@@ -2,11 +2,11 @@
 
 import operator
 import struct
-import time
-from collections.abc import Callable
 from typing import Final
 
+from agent.reader.remote.clock import ThreadClock
 from agent.reader.remote.code import CodeTable
+from agent.reader.remote.copier import Copier
 from agent.reader.remote.fetch import Fetch
 from agent.reader.remote.layout import Layout
 from agent.reader.remote.learn import ChangedError, Learner, Reading, ThreadState
@@ -15,11 +15,6 @@ from agent.reader.remote.walk import MissingError, TornError, Walk, Walker
 
 # Looks at one stack before its leaf part is given up.
 ATTEMPTS_MAX: Final = 10
-# A copy that takes this many times as long as usual was interrupted. The call itself takes as long as so many ranges,
-# and the usual is that of about so many calls.
-_LONG: Final = 2.5
-_CALL_RANGES: Final = 8
-_USUAL_OF: Final = 32
 # A thread that calls or returns during less than one look in four is calm: it stays in a frame many times longer than
 # the copies of one look lie apart. To look again until they were in the right order would take as long, and tell of
 # the frame that came next. How many looks that share is of, about.
@@ -30,38 +25,42 @@ _CALM: Final = 1 / 4
 # 0.95 where such stacks were reported.
 _FRANTIC: Final = 0.88
 _UNREST_OF: Final = 64
+# Where more looks than this miss a part of the stack, it is looked for before the copy that counts, so many times.
+_OFTEN_MISSED: Final = 1 / 64
+_FOUND_MAX: Final = 3
 _WORD: Final = struct.Struct("<Q")
 
 
-class _UnwantedError(Exception):
-    """The thread does not run."""
+class _AsleepError(Exception):
+    """The thread is not on a CPU."""
 
 
 class StackReader:
     """Reads the stacks of the threads of one process. Not thread-safe."""
 
-    def __init__(self, memory: Memory, layout: Layout, codes: CodeTable, *, depth_max: int) -> None:
+    def __init__(self, pid: int, layout: Layout, codes: CodeTable, *, depth_max: int) -> None:
         """
         Prepare.
 
         Args:
-            memory: Of the process.
+            pid: Of the process.
             layout: Of its structures.
-            codes: Of the process; it reads through a `Memory` of its own, so that it does not disturb our buffer.
+            codes: Of the process; it reads through a `Memory` of its own, so that it does not disturb our buffers.
             depth_max: Python frames at most of one stack.
         """
-        self._memory = memory
+        self._copier = Copier(pid)
         self._codes = codes
         self._walker = Walker(layout, codes, depth_max=depth_max)
-        self._learner = Learner(Memory(memory.pid), layout, self._walker)
+        self._learner = Learner(Memory(pid), layout, self._walker)
         self._cframe_current = layout.cframe_current
-        # The usual time to copy a range, in nanoseconds; 0 before the first.
-        self._range_ns = 0.0
         # What the memory fetched along with stacks last held, and whether it held anything else since.
         self._along_seen = b""
         self.has_changed = False
-        # How often anything was fetched.
-        self.fetches = 0
+
+    @property
+    def fetches(self) -> int:
+        """How often anything was fetched."""
+        return self._copier.count
 
     def fetch_along(self, ranges: list[tuple[int, int]], seen: bytes) -> bool:
         """
@@ -76,28 +75,26 @@ class StackReader:
         self._learner.along = list(ranges)
         return True
 
-    def read_innermost(
-        self, states: tuple[ThreadState, ...], wanted: Callable[[], bool] | None = None
-    ) -> Reading | None:
+    def read_innermost(self, states: tuple[ThreadState, ...], clock: ThreadClock | None = None) -> Reading | None:
         """Return the stack in the innermost interpreter that a thread runs; see `read`."""
         reading = None
         for state in states:
-            reading = self.read(state, wanted)
+            reading = self.read(state, clock)
             if reading is None or reading.frames:
                 break
         return reading
 
-    def read(self, thread: ThreadState, wanted: Callable[[], bool] | None = None) -> Reading | None:
+    def read(self, thread: ThreadState, clock: ThreadClock | None = None) -> Reading | None:
         """
         Return the stack of a thread, as it was at one instant.
 
         Args:
             thread: Which.
-            wanted: Asked just before the copy that counts, and again where it took several: whether the thread runs.
-                Where it does not, the look is over.
+            clock: Asked next to the copy that counts whether the thread is on a CPU; where it is not, the look is over.
+                None to read it wherever it is.
 
         Returns:
-            The stack, or None where it was not wanted.
+            The stack, or None where it was not on a CPU.
 
         Raises:
             ChangedError: The thread state is not that thread's any more.
@@ -108,16 +105,14 @@ class StackReader:
         last: Walk | None = None
         for attempt in range(ATTEMPTS_MAX):
             try:
-                walk = self._try(thread, wanted, is_first=attempt == 0)
-            except _UnwantedError:
+                walk = self._try(thread, clock, is_first=attempt == 0)
+            except _AsleepError:
                 return None
             if walk is None:
                 continue
             # What runs was certainly there. What does not run (it frees what a function left behind, say) must be so
             # in two looks: a thread that calls a lot can come back to the same frame within one look.
             if walk.moved == 0 and (walk.running or (walk.bracketed and last and _same(walk, last))):
-                if attempt and wanted is not None and not wanted():
-                    return None  # it went to sleep meanwhile
                 fresh = [code for code in walk.codes if not code.trusted]
                 if not fresh or self._codes.verify(fresh):
                     return self._reading(walk, unstable=False)
@@ -130,13 +125,15 @@ class StackReader:
             raise UnreadableError
         return self._reading(certain, unstable=True)
 
-    def _try(self, thread: ThreadState, wanted: Callable[[], bool] | None, *, is_first: bool) -> Walk | None:
+    def _try(self, thread: ThreadState, clock: ThreadClock | None, *, is_first: bool) -> Walk | None:
         """Look once; None where it gave nothing, and what to fetch was mended for the next time."""
         try:
-            return self._look(thread, wanted, is_first=is_first)
+            return self._look(thread, clock, is_first=is_first)
         except TornError:
             return None
         except MissingError as missing:
+            self._copier.take_spare()  # it misses the same
+            thread.count_missed(missed=True)
             self._learner.learn(thread, missing.address)
         except UnreadableError:
             # The newest chunk may have been given back, as a stack shrinks; or all is new.
@@ -157,13 +154,16 @@ class StackReader:
         frames.reverse()
         return Reading(tuple(frames), unstable, walk.truncated)
 
-    def _look(self, thread: ThreadState, wanted: Callable[[], bool] | None, *, is_first: bool) -> Walk:
+    def _look(self, thread: ThreadState, clock: ThreadClock | None, *, is_first: bool) -> Walk:
         """Fetch and walk once."""
         thread.looks += 1
-        fetch = thread.fetch or self._learner.lay_out(thread)
         if is_first:
-            self._warm_up(thread, fetch, wanted)
-        buffer = self._copy(fetch)
+            fetch, buffer = self._copy_first(thread, clock)
+        elif spare := self._copier.take_spare():
+            fetch, buffer = spare
+        else:
+            fetch = thread.fetch or self._learner.lay_out(thread)
+            buffer = self._copier.copy(fetch, twice=False)
         if _WORD.unpack_from(buffer, self._learner.native_id)[0] != thread.native_id:
             raise ChangedError
         along = fetch.tail + self._learner.span_bytes
@@ -195,42 +195,45 @@ class StackReader:
         thread.looks_apart = min(thread.looks_apart + 1, _UNREST_OF)
         thread.unrest_apart += ((not walk.bracketed) - thread.unrest_apart) / thread.looks_apart
 
-    def _warm_up(self, thread: ThreadState, fetch: Fetch, wanted: Callable[[], bool] | None) -> None:
+    def _copy_first(self, thread: ThreadState, clock: ThreadClock | None) -> tuple[Fetch, bytearray]:
         """
-        Fetch once for the caches alone, and make sure that the thread runs; raise `_UnwantedError` where it does not.
+        Copy for the caches, then twice in a row; raise `_AsleepError` where the thread is not on a CPU.
 
         Not looked at for long, its pages are far from our caches: the pieces of a first copy lie some ten times further
-        apart than those of the next. Whether it runs is asked once, as near to the copy that counts as can be: asked
-        twice, the beginnings and ends of all that it does between two sleeps would be left out.
+        apart than those of the next. Whether the thread runs is asked once, right before the copy that counts, and all
+        that takes longer to find out afterwards: else the beginnings of all that it does between two sleeps, or the
+        ends, would be left out.
         """
-        was_unwanted = thread.was_unwanted
-        if not was_unwanted:
-            self._fetch(fetch)
-        thread.was_unwanted = wanted is not None and not wanted()
-        if thread.was_unwanted:
-            raise _UnwantedError
-        if was_unwanted:  # one that was off its CPU last time probably is again: only now is it worth a copy
-            self._fetch(fetch)
+        fetch = thread.fetch or self._learner.lay_out(thread)
+        buffer = self._copier.warm_up(fetch)
+        if thread.missed > _OFTEN_MISSED:
+            fetch = self._find_missing(thread, fetch, buffer)
+        else:
+            thread.count_missed(missed=False)
+        if clock is not None and not clock.is_running():
+            raise _AsleepError
+        buffer = self._copier.copy(fetch, twice=True)
+        if clock is not None and not clock.was_on_cpu():
+            raise _AsleepError
+        return fetch, buffer
 
-    def _fetch(self, fetch: Fetch) -> bytearray:
-        self.fetches += 1
-        return self._memory.gather(fetch.ranges)
-
-    def _copy(self, fetch: Fetch) -> bytearray:
-        """
-        Fetch; raise `TornError` where it took much longer than usual.
-
-        Then we lost the CPU, or had to wait for a lock, half-way, and the pieces are of times that lie far apart.
-        """
-        began_ns = time.monotonic_ns()
-        buffer = self._fetch(fetch)
-        range_ns = (time.monotonic_ns() - began_ns) / (len(fetch.ranges) + _CALL_RANGES)
-        usual_ns = self._range_ns or range_ns
-        # It follows slowly upwards, so that a host that is slow for long is not refused for long.
-        self._range_ns = usual_ns + (min(range_ns, 2 * usual_ns) - usual_ns) / _USUAL_OF
-        if range_ns > _LONG * usual_ns:
-            raise TornError
-        return buffer
+    def _find_missing(self, thread: ThreadState, fetch: Fetch, buffer: bytearray) -> Fetch:
+        """Walk what was copied for the caches, to fetch what lies elsewhere by now in the copy that counts."""
+        for found in range(_FOUND_MAX):
+            try:
+                current = self._current_frame(thread, buffer, 0, fetch, again=False)
+                self._walker.walk(current, buffer, fetch.regions)
+            except MissingError as missing:
+                thread.count_missed(missed=True)
+                self._learner.learn(thread, missing.address)
+            except TornError:
+                break
+            else:
+                thread.count_missed(missed=bool(found))
+                break
+            fetch = thread.fetch or self._learner.lay_out(thread)
+            buffer = self._copier.warm_up(fetch)
+        return fetch
 
     def _walk_from(self, before: int, after: int, buffer: bytearray, fetch: Fetch, *, calm: bool) -> Walk:
         """
