@@ -41,7 +41,7 @@ def _gunzip(payload: bytes, size_max: int) -> bytes:
         member = isal_zlib.decompressobj(_GZIP_WINDOW_BITS)
         try:
             part = member.decompress(rest, size_max - size + 1)
-        except isal_zlib.error as error:
+        except isal_zlib.error as error:  # type: ignore[misc]  # the stub names it an instance
             raise DecodeError(f"the body is not valid gzip: {error}") from error
         size += len(part)
         if size > size_max:

@@ -1,9 +1,10 @@
 """
 What does it cost to take in spans, metric points and stack samples: in the collector, and in the database?
 
-    python -m benchmarks.ingest [--quick] [--rows 1000000] [--rounds 3] [--signal traces ...] [--taker NAME ...]
+    python -m benchmarks.ingest [--quick] [--rows 1000000] [--rounds 3] [--size 1000 ...]
+                               [--signal traces ...] [--taker NAME ...]
 
-Requests of 100, 1,000 and 10,000 rows, gzip over HTTP, as fast as they are answered over four connections: to ours,
+Requests of 100, 1,000 and 10,000 rows, gzip over HTTP, as fast as they are answered over 16 connections: to ours,
 to a collector that decodes in Python and inserts with clickhouse-driver, and to rotel, as shipped and with batches as
 large as ours. All write to the same ClickHouse server, one after the other: ours and the Python decoder into our
 tables, rotel into those it is made for. The CPU time of collector and of database is counted apart, from the first
@@ -75,6 +76,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="one size, few rows, one round")
     parser.add_argument("--rows", type=int, default=1_000_000, help="a round")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--size", action="append", type=int, help="rows a request; may be repeated")
     parser.add_argument("--signal", action="append", choices=list(KINDS))
     parser.add_argument("--taker", action="append", choices=list(TAKERS))
     options = parser.parse_args()
@@ -83,7 +85,7 @@ def main() -> None:
     results: dict[tuple[str, int, str], list[Cost]] = {}
     with a_database() as database:
         for signal in options.signal or KINDS:
-            for size in QUICK_SIZES if options.quick else SIZES:
+            for size in options.size or (QUICK_SIZES if options.quick else SIZES):
                 load = Load.of(KINDS[signal], size, options.rows)
                 for name in options.taker or TAKERS:
                     if costs := measure(name, database, load, options.rounds):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-CONNECTIONS: Final = 4
+CONNECTIONS: Final = 16
 _HEADERS: Final = {"Content-Type": "application/x-protobuf", "Content-Encoding": "gzip"}
 _RETRY_STATUS: Final = {429, 503}
 _RETRY_S: Final = 0.05

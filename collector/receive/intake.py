@@ -1,6 +1,8 @@
 """What all receivers share: who may send, memory, the check of a body, the write-ahead log, and what is counted."""
 
 import asyncio
+import contextlib
+import functools
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -24,8 +26,9 @@ from collector.segments import Encoding, Origin, Record
 from collector.wal import LogUnavailableError, WriteAheadLog
 from pyrometer.errors import DecodeError
 
-# Below this, checking a body takes less time than handing it to another thread and back.
+# Below this, as sent and once decompressed, checking a body takes less time than handing it to another thread and back.
 _INLINE_BYTES_MAX: Final = 16 * 1024
+_INLINE_RAW_BYTES_MAX: Final = 128 * 1024
 # What a body takes in memory while it is read, times its size: as messages, and as objects of Python before that.
 _PARSED_FACTOR: Final = 8
 _CONVERTED_FACTOR: Final = 32
@@ -149,21 +152,25 @@ class Intake:
     async def _check(
         self, signal: SignalFormat, body: Body, claim: Claim, origin: Origin | None
     ) -> tuple[Record, int, Taken]:
-        is_small = body.encoding is Encoding.IDENTITY and len(body.payload) <= _INLINE_BYTES_MAX
+        size_max = self.limits.body_bytes_max
+        if body.convert:
+            size_max = min(size_max, self.limits.in_flight_bytes_max // _CONVERTED_FACTOR)
         try:
-            if is_small and signal.name != "profiles":
-                return self._read(signal, body, claim, origin)
+            if len(body.payload) <= _INLINE_BYTES_MAX and signal.name != "profiles":
+                inline_max = min(size_max, _INLINE_BYTES_MAX if body.convert else _INLINE_RAW_BYTES_MAX)
+                with contextlib.suppress(TooLargeError):
+                    return self._read(signal, body, claim, origin, size_max=inline_max)
             loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._executor, self._read, signal, body, claim, origin)
+            read = functools.partial(self._read, signal, body, claim, origin, size_max=size_max)
+            return await loop.run_in_executor(self._executor, read)
         except TooLargeError as error:
             raise RefusedError(413, RESOURCE_EXHAUSTED, "too_large", str(error)) from error
         except DecodeError as error:
             raise RefusedError(400, INVALID_ARGUMENT, "malformed", str(error)) from error
 
-    def _read(self, signal: SignalFormat, body: Body, claim: Claim, origin: Origin | None) -> tuple[Record, int, Taken]:
-        size_max = self.limits.body_bytes_max
-        if body.convert:
-            size_max = min(size_max, self.limits.in_flight_bytes_max // _CONVERTED_FACTOR)
+    def _read(
+        self, signal: SignalFormat, body: Body, claim: Claim, origin: Origin | None, *, size_max: int
+    ) -> tuple[Record, int, Taken]:
         raw = decompress(body.payload, body.encoding, size_max)
         claim.resize(len(body.payload) + len(raw) * (_CONVERTED_FACTOR if body.convert else _PARSED_FACTOR))
         if body.convert:
