@@ -133,28 +133,24 @@ def test_rows_out_of_time_are_a_partial_success(collector, channel):
 
 
 def test_under_pressure_the_sender_is_told_when_to_come_again(collector, channel):
-    """More calls at once than allowed: UNAVAILABLE with RetryInfo; those that send nothing end by themselves."""
-    before = collector.metric(REJECTED, reason="slow_body")
-
+    """One call more than allowed: UNAVAILABLE with RetryInfo; those that send nothing end by themselves."""
+    reasons = ("busy", "slow_body")
+    before = [collector.metric(REJECTED, reason=reason) for reason in reasons]
     ended = threading.Event()
 
     def nothing():
         ended.wait(TIMEOUT_S)
         yield b""
 
-    slow = [channel.stream_unary(TRACES).future(nothing(), timeout=TIMEOUT_S) for _ in range(2)]
-    refused = None
-    deadline = time.monotonic() + TIMEOUT_S
-    while refused is None and time.monotonic() < deadline:
-        try:
-            send(channel, TRACES, trace_body())
-        except grpc.RpcError as error:
-            refused = error
-    assert refused.code() is grpc.StatusCode.UNAVAILABLE
-    assert b"google.rpc.RetryInfo" in dict(refused.trailing_metadata())["grpc-status-details-bin"]
-    assert [call.exception().code() for call in slow] == [grpc.StatusCode.UNAVAILABLE] * 2
+    calls = [channel.stream_unary(TRACES).future(nothing(), timeout=TIMEOUT_S) for _ in range(3)]
+    refusals = [call.exception() for call in calls]
     ended.set()
-    assert collector.metric(REJECTED, reason="slow_body") == before + 2
+    told = [error for error in refusals if "at once" in error.details()]
+
+    assert [error.code() for error in refusals] == [grpc.StatusCode.UNAVAILABLE] * 3
+    assert len(told) == 1
+    assert b"google.rpc.RetryInfo" in dict(told[0].trailing_metadata())["grpc-status-details-bin"]
+    assert [collector.metric(REJECTED, reason=reason) for reason in reasons] == [before[0] + 1, before[1] + 2]
     assert send(channel, TRACES, trace_body()) == b""
 
 
