@@ -23,13 +23,14 @@ from collector.cost import load_prices
 from collector.flush import Flusher, FlushLimits, OtlpWriter, ProfilesWriter, SegmentWriter
 from collector.health import Check, Health
 from collector.metrics import CollectorMetrics
+from collector.opening import Opening
 from collector.receive.http import OtlpReceiver
 from collector.receive.intake import Intake
 from collector.receive.otlp_grpc import OtlpGrpcServer
 from collector.serve import Router, listen, serve
 from collector.settings import CollectorSettings, data_directory
 from collector.store.embedded import DATABASE, EmbeddedStore
-from collector.store.migrate import migrate, pending_migrations
+from collector.store.migrate import pending_migrations
 from collector.store.protocol import Store
 from collector.store.server import ServerAddress, ServerStore
 from collector.tracing import own_tracer
@@ -42,6 +43,7 @@ _log = logging.getLogger("pyrometer.collector")
 # What the log may take to be emptied when the collector stops; the rest is inserted at the next start.
 _DRAIN_S: Final = 2.0
 _RECEIVE_THREADS: Final = 4
+_HEALTH_THREADS: Final = 3
 _MALLOC_BYTES: Final = 64 * 1024**2
 _M_TRIM_THRESHOLD: Final = -1
 _M_MMAP_THRESHOLD: Final = -3
@@ -52,7 +54,8 @@ def run(settings: CollectorSettings) -> None:
     Run the collector until SIGTERM or SIGINT.
 
     Raises:
-        PyrometerError: If it cannot start: a setting, the port, the data directory, the database.
+        PyrometerError: If it cannot start: a setting, the port, the data directory, a database that cannot be used.
+            One that does not answer is waited for.
     """
     guard, tls, metrics = _security(settings)
     address = settings.http.host_and_port(has_tokens=guard.asks_for_tokens)
@@ -69,15 +72,17 @@ def run(settings: CollectorSettings) -> None:
             tenant: stack.enter_context(contextlib.closing(store))
             for tenant, store in open_stores(settings, data_dir, guard.tenants)
         }
-        for tenant, store in stores.items():
-            if done := migrate(store):
-                _log.info("tenant %s: applied %d migrations, the last is %s", tenant, len(done), done[-1])
-        logs, flushers = _start_all_logs(settings, data_dir, stores, metrics)
+        opening = Opening(stores)
+        opening.try_all()
+        logs, flushers = _start_all_logs(settings, data_dir, opening, stores, metrics)
         stack.callback(_drain, logs, flushers)
+        stack.enter_context(opening)
         executor = stack.enter_context(ThreadPoolExecutor(_RECEIVE_THREADS, thread_name_prefix="receive"))
         intake = Intake(logs, metrics=metrics, executor=executor, limits=settings.http.limits(), guard=guard)
         receiver = OtlpReceiver(intake)
-        health = Health(_checks(stores, logs, flushers), metrics, executor, guard)
+        # Threads of its own: a check of a database that is away must not keep a request waiting.
+        checkers = stack.enter_context(ThreadPoolExecutor(_HEALTH_THREADS, thread_name_prefix="health"))
+        health = Health(_checks(stores, logs, flushers), metrics, checkers, guard)
         readers = stack.enter_context(ThreadPoolExecutor(settings.api.threads, thread_name_prefix="api"))
         api = Api(
             stores[DEFAULT_TENANT],
@@ -96,6 +101,7 @@ def run(settings: CollectorSettings) -> None:
         _log.info("collector on %s://%s, data in %s", "https" if tls else "http", settings.http.address, data_dir)
         grpc_server = _grpc_server(settings, intake, grpc_address)
         serve(applications, connections_max=settings.http.connections_max, tls=tls, grpc_server=grpc_server)
+        opening.raise_failure()
 
 
 def _grpc_server(settings: CollectorSettings, intake: Intake, address: tuple[str, int] | None) -> OtlpGrpcServer | None:
@@ -184,19 +190,23 @@ def keep_freed_memory() -> None:
 
 
 def _start_all_logs(
-    settings: CollectorSettings, data_dir: Path, stores: Mapping[str, Store], metrics: CollectorMetrics
+    settings: CollectorSettings,
+    data_dir: Path,
+    opening: Opening,
+    stores: Mapping[str, Store],
+    metrics: CollectorMetrics,
 ) -> tuple[dict[str, dict[str, WriteAheadLog]], list[Flusher]]:
     logs: dict[str, dict[str, WriteAheadLog]] = {}
     flushers: list[Flusher] = []
     for tenant, store in stores.items():
         folder = data_dir / "log" if tenant == DEFAULT_TENANT else data_dir / "tenants" / tenant / "log"
-        logs[tenant], more = _start_logs(settings, folder, store, metrics)
+        logs[tenant], more = _start_logs(settings, folder, store, metrics, opened=opening.opened(tenant))
         flushers += more
     return logs, flushers
 
 
 def _start_logs(
-    settings: CollectorSettings, folder: Path, store: Store, metrics: CollectorMetrics
+    settings: CollectorSettings, folder: Path, store: Store, metrics: CollectorMetrics, *, opened: threading.Event
 ) -> tuple[dict[str, WriteAheadLog], list[Flusher]]:
     writers: dict[str, SegmentWriter] = {
         "traces": OtlpWriter(store, "traces"),
@@ -226,6 +236,7 @@ def _start_logs(
             rejected_dir=folder / "rejected",
             metrics=metrics,
             limits=limits,
+            opened=opened,
         )
         flusher.start()
         logs[signal] = log

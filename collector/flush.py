@@ -29,6 +29,7 @@ _log = logging.getLogger("pyrometer.collector")
 _BACKOFF_S_MIN: Final = 0.2
 _BACKOFF_S_MAX: Final = 10.0
 _WAIT_S: Final = 3600.0
+_OPENED_POLL_S: Final = 0.2
 
 
 class SegmentWriter(Protocol):
@@ -96,7 +97,21 @@ class Flusher:
         rejected_dir: Path,
         metrics: CollectorMetrics,
         limits: FlushLimits | None = None,
+        opened: threading.Event | None = None,
     ) -> None:
+        """
+        Do nothing until ``start``.
+
+        Args:
+            log: To be emptied.
+            writer: Where it goes.
+            signal: Of the log.
+            rejected_dir: Takes requests that the database refuses.
+            metrics: What is counted.
+            limits: Of tries and of what is put aside.
+            opened: Set once the database has its tables; nothing is written before.
+        """
+        self._opened = opened
         self._wal = log
         self._writer = writer
         self.signal = signal
@@ -122,6 +137,9 @@ class Flusher:
         return not self._thread.is_alive() and self._wal.waiting_segments() == 0
 
     def _run(self) -> None:
+        while self._opened and not self._opened.wait(_OPENED_POLL_S):
+            if self._stopping.is_set() or self._wal.is_closed():
+                return
         while not self._stopping.is_set():
             segment = self._wal.next_segment(_WAIT_S)
             if segment is not None:

@@ -42,25 +42,45 @@ def clickhouse_server(data_dir: Path) -> Iterator[str]:
     if url := os.environ.get("CLICKHOUSE_URL"):
         yield url
         return
-    tcp_port, http_port = _free_port(), _free_port()
+    ports = (_free_port(), _free_port())
+    process = start_server(data_dir, ports)
+    try:
+        yield server_url(ports)
+    finally:
+        stop_server(process)
+
+
+def server_url(ports: tuple[int, int]) -> str:
+    """Return the URL of a server that was started here."""
+    return f"clickhouse://default@127.0.0.1:{ports[0]}/pyrometer?http_port={ports[1]}"
+
+
+def start_server(data_dir: Path, ports: tuple[int, int]) -> subprocess.Popen:
+    """Start a server with its native and its HTTP port; it answers when this returns."""
     log = data_dir / "server.log"
-    with log.open("wb") as output:
+    with log.open("ab") as output:
         process = subprocess.Popen(
-            [sys.executable, __file__, str(server_library()), str(data_dir / "data"), str(tcp_port), str(http_port)],
+            [sys.executable, __file__, str(server_library()), str(data_dir / "data"), *map(str, ports)],
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=output,
         )
     try:
-        _wait_until_ready(process, http_port, tcp_port, log)
-        yield f"clickhouse://default@127.0.0.1:{tcp_port}/pyrometer?http_port={http_port}"
-    finally:
-        process.stdin.close()
-        try:
-            process.wait(timeout=15)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        _wait_until_ready(process, ports[1], ports[0], log)
+    except BaseException:
+        stop_server(process)
+        raise
+    return process
+
+
+def stop_server(process: subprocess.Popen) -> None:
+    """End it, as it wants to be ended; it may be gone already."""
+    process.stdin.close()
+    try:
+        process.wait(timeout=15)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def server_library() -> Path:

@@ -93,22 +93,21 @@ class ServerStore:
     """
     A database on a ClickHouse server; it is created where it is missing.
 
-    Raises:
-        UnreachableStoreError: If the server does not answer.
-        ConfigError: If it is older than SERVER_VERSION_MIN.
+    The server is not asked for before the first use, which raises UnreachableStoreError where it does not answer, and
+    ConfigError where it is older than SERVER_VERSION_MIN.
     """
 
     def __init__(self, address: ServerAddress, *, limits: QueryLimits | None = None, connections_max: int = 8) -> None:
         self._address = address
         self._limits = limits or QueryLimits()
-        self._pool: Pool[_Client] = Pool(self._connect, size_max=connections_max, is_broken=_is_broken)
+        self._is_prepared = False
+        self._pool: Pool[_Client] = Pool(self._connect_prepared, size_max=connections_max, is_broken=_is_broken)
         self._http = urllib3.PoolManager(
             maxsize=connections_max,
             block=True,
             retries=False,
             timeout=urllib3.Timeout(connect=_CONNECT_TIMEOUT_S, read=_ANSWER_TIMEOUT_S),
         )
-        self._prepare_database()
 
     def query(self, name: str, parameters: Mapping[str, Parameter]) -> list[dict[str, Any]]:
         """Run ``queries/NAME.sql``; see Store."""
@@ -182,6 +181,12 @@ class ServerStore:
         names = [name for name, _ in columns]
         convert = [_CONVERSIONS.get(type_name, _plain) for _, type_name in columns]
         return [{name: f(value) for name, f, value in zip(names, convert, row, strict=True)} for row in rows]
+
+    def _connect_prepared(self) -> _Client:
+        if not self._is_prepared:  # twice at the same time does no harm
+            self._prepare_database()
+            self._is_prepared = True
+        return self._connect()
 
     def _connect(self, database: str | None = None) -> _Client:
         return _Client(

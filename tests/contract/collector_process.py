@@ -83,6 +83,7 @@ def running_collector(
     port: int = 0,
     scheme: str = "http",
     pool: urllib3.PoolManager | None = None,
+    path: str = "/readyz",
     **environment: str,
 ) -> Iterator[CollectorProcess]:
     port = port or free_port()
@@ -101,7 +102,7 @@ def running_collector(
     pool = pool or urllib3.PoolManager()
     collector = CollectorProcess(process, f"{scheme}://127.0.0.1:{port}", data_dir, log_path, pool)
     try:
-        _wait_until_ready(collector)
+        _wait_until_ready(collector, path)
         yield collector
     finally:
         if process.poll() is None:
@@ -110,12 +111,12 @@ def running_collector(
         pool.clear()
 
 
-def _wait_until_ready(collector: CollectorProcess) -> None:
+def _wait_until_ready(collector: CollectorProcess, path: str) -> None:
     deadline = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < deadline:
         assert collector.process.poll() is None, collector.log()
         with contextlib.suppress(urllib3.exceptions.HTTPError):
-            if collector.request("GET", "/readyz").status == 200:
+            if collector.request("GET", path).status == 200:
                 return
         time.sleep(0.05)
     raise AssertionError(f"not ready within {START_TIMEOUT_S} s: {collector.log()}")

@@ -95,13 +95,10 @@ def test_a_data_directory_that_cannot_be_written_is_refused(tmp_path):
     assert "file/data" in done.stderr
 
 
-def test_a_database_that_does_not_answer_is_named(tmp_path):
+def test_migrating_a_database_that_does_not_answer_names_it(tmp_path):
     """One line with its address and without the password, exit 1."""
     url = f"clickhouse://me:secret@127.0.0.1:{free_port()}/pyrometer"
-    done = run_to_end(
-        *("run", "--http-address", f"127.0.0.1:{free_port()}", "--data-dir", str(tmp_path)),
-        PYROMETER_COLLECTOR_STORE__URL=url,
-    )
+    done = run_to_end("migrate", "--data-dir", str(tmp_path), PYROMETER_COLLECTOR_STORE__URL=url)
     assert done.returncode == 1
     assert "does not answer" in done.stderr
     assert "secret" not in done.stderr
