@@ -2,9 +2,7 @@
 
 import threading
 import time
-from collections import Counter
-from collections.abc import Iterator
-from typing import Final, Literal
+from typing import Literal
 
 from agent.reader.engine import Target, Window
 from agent.reader.pace import Pace
@@ -16,18 +14,14 @@ from agent.reader.remote.locate import Located
 from agent.reader.remote.memory import AddressSpace, Memory, UnreadableError
 from agent.reader.remote.roster import PythonThread, Roster
 from agent.reader.remote.stack import StackReader
+from agent.reader.remote.tally import Look, Tally
 from agent.reader.remote.ticker import Ticker
 from pyrometer.errors import PyrometerError, TargetNotFoundError
 from pyrometer.units import NS_PER_S
-from pyrometer.values import NATIVE_THREAD, TRUNCATED, UNSTABLE, Sample, Stack
+from pyrometer.values import TRUNCATED, UNSTABLE
 
 # Which threads are looked at: those on a CPU, all, or the one that holds the GIL.
 Mode = Literal["cpu", "wall", "gil"]
-# Different stacks kept of one window; beyond that, samples are counted as lost.
-STACKS_MAX: Final = 20_000
-
-# Thread id, whether it was on a CPU, frames root first, whether the leaf part is missing, whether the root part is.
-_Key = tuple[int, bool, tuple[int, ...], bool, bool]
 
 
 class RemoteAttachment:
@@ -81,10 +75,10 @@ class RemoteAttachment:
         self._over = threading.Event()
         self._detached = False
         self._failure: PyrometerError | None = None
-        self._counts: Counter[_Key] = Counter()
+        self._tally = Tally(self._codes)
         # Of the look that is being taken.
-        self._seen: list[_Key] = []
-        self._ticks = self._errors = self._lost = 0
+        self._seen: list[Look] = []
+        self._ticks = self._errors = 0
 
     def check(self) -> None:
         """
@@ -111,8 +105,8 @@ class RemoteAttachment:
         """Block for one window, or a shorter one; see `Attachment.sample`."""
         start_unix_ns, started_ns = time.time_ns(), time.monotonic_ns()
         with self._lock:
-            self._counts.clear()
-            self._ticks = self._errors = self._lost = 0
+            self._tally.clear()
+            self._ticks = self._errors = 0
             self._failure = None
             for thread in self._roster.threads:
                 thread.clock.slept = False
@@ -159,11 +153,7 @@ class RemoteAttachment:
         if not self._space.is_in_use():
             self._end(TargetNotFoundError(f"process {self._target.pid} has ended or become another program"))
             return
-        for key in self._seen:
-            if len(self._counts) >= STACKS_MAX and key not in self._counts:
-                self._lost += 1
-            else:
-                self._counts[key] += 1
+        self._tally.add(self._seen)
 
     def _end(self, error: PyrometerError) -> None:
         self._failure = error
@@ -230,11 +220,11 @@ class RemoteAttachment:
         alive = self._failure is None and self._target.is_alive() and (self._detached or self._space.is_in_use())
         if self._failure is not None and not isinstance(self._failure, TargetNotFoundError):
             raise self._failure
-        if not alive and not self._counts:
+        if not alive and not self._tally.counts:
             what = "became another program" if self._target.is_alive() else "ended"
             raise TargetNotFoundError(f"process {self._target.pid} {what} before anything of it was seen")
         period_ns = max(1, duration_ns // self._ticks) if self._ticks else int(NS_PER_S / self.pace.rate_hz)
-        samples = tuple(self._samples(period_ns, recheck=alive))
+        samples = tuple(self._tally.samples(self._roster.threads, period_ns, recheck=alive))
         window = Window(
             samples=samples,
             start_unix_ns=start_unix_ns,
@@ -242,52 +232,15 @@ class RemoteAttachment:
             period_ns=period_ns,
             errors=self._errors,
             late=late,
-            lost=lost + self._lost,
+            lost=lost + self._tally.lost,
             unstable=sum(sample.count for sample in samples if sample.stack[-1] is UNSTABLE),
             cut=sum(sample.count for sample in samples if sample.stack[0] is TRUNCATED),
             ticks=self._ticks,
             python_threads=frozenset(thread.tid for thread in self._roster.threads),
             ended=self._detached or not alive,
         )
-        self._counts.clear()
+        self._tally.clear()
         if self._codes.trim():
             for thread in self._roster.threads:
                 thread.states[0].reading = None
         return window
-
-    def _samples(self, period_ns: int, *, recheck: bool) -> Iterator[Sample]:
-        """Yield what was seen, stacks that are alike as one."""
-        counts = self._without_waiting()
-        seen = {number for _, _, frames, _, _ in counts for number in frames}
-        try:
-            doubtful = self._codes.changed(seen) if recheck else set()
-        except PyrometerError:  # it ended just now
-            doubtful = set()
-        names = {thread.tid: thread.name for thread in self._roster.threads}
-        merged: Counter[tuple[int, Stack]] = Counter()
-        for (tid, _, numbers, unstable, truncated), count in counts.items():
-            merged[tid, self._stack(numbers, doubtful, unstable=unstable, truncated=truncated)] += count
-        for (tid, stack), count in merged.items():
-            yield Sample(
-                stack=stack, count=count, value=count * period_ns, thread_id=tid, thread_name=names.get(tid, "")
-            )
-
-    def _without_waiting(self) -> dict[_Key, int]:
-        """
-        Leave out looks at a thread that waited for a CPU, where it was also seen on one, and slept in this window.
-
-        Work between two sleeps is seldom found waiting, long work often: together they would not be in proportion.
-        """
-        slept = {thread.tid for thread in self._roster.threads if thread.clock.slept}
-        seen_on_cpu = {tid for tid, on_cpu, *_ in self._counts if on_cpu}
-        return {key: count for key, count in self._counts.items() if key[1] or key[0] not in slept & seen_on_cpu}
-
-    def _stack(self, numbers: tuple[int, ...], doubtful: set[int], *, unstable: bool, truncated: bool) -> Stack:
-        certain = next((index for index, number in enumerate(numbers) if number in doubtful), len(numbers))
-        table = self._codes.frames
-        stack = [table[number] for number in numbers[:certain]]
-        if truncated:
-            stack[:1] = [TRUNCATED]
-        if unstable or certain < len(numbers):
-            stack.append(UNSTABLE)
-        return tuple(stack) or (NATIVE_THREAD,)  # it runs, and no Python: it is just beginning or ending

@@ -1,9 +1,9 @@
 """Reads one thread's stack, again and again: knows what to fetch from the last time, and judges what came."""
 
-import operator
 import struct
 from typing import Final
 
+from agent.reader.remote.agreement import agreed, certain_frames, same
 from agent.reader.remote.clock import ThreadClock
 from agent.reader.remote.code import CodeTable
 from agent.reader.remote.copier import Copier
@@ -112,15 +112,15 @@ class StackReader:
                 continue
             # What runs was certainly there. What does not run (it frees what a function left behind, say) must be so
             # in two looks: a thread that calls a lot can come back to the same frame within one look.
-            if walk.moved == 0 and (walk.running or (walk.bracketed and last and _same(walk, last))):
+            if walk.moved == 0 and (walk.running or (walk.bracketed and last and same(walk, last))):
                 fresh = [code for code in walk.codes if not code.trusted]
                 if not fresh or self._codes.verify(fresh):
                     return self._reading(walk, unstable=False)
                 continue
-            agreed = walk if walk.moved else _agreed(walk, last)
+            sure = walk if walk.moved else agreed(walk, last)
             last = walk
-            if agreed and (certain is None or _certain_frames(agreed) > _certain_frames(certain)):
-                certain = agreed
+            if sure and (certain is None or certain_frames(sure) > certain_frames(certain)):
+                certain = sure
         if certain is None or not self._codes.verify([code for code in certain.codes if not code.trusted]):
             raise UnreadableError
         return self._reading(certain, unstable=True)
@@ -269,35 +269,3 @@ class StackReader:
                 return int(_WORD.unpack_from(buffer, address + region.shift + (region.again if again else 0))[0])
         thread.remember(address)
         raise TornError
-
-
-def _agreed(walk: Walk, other: Walk | None) -> Walk | None:
-    """Return the first with as much of its root as both agree on, or None where there is no other."""
-    if other is None:
-        return None
-    size, other_size = len(walk.codes), len(other.codes)
-    common = 0
-    while common < min(size, other_size):
-        mine, others = size - 1 - common, other_size - 1 - common
-        if walk.codes[mine] is not other.codes[others] or walk.addresses[mine] != other.addresses[others]:
-            break
-        common += 1
-    return Walk(
-        walk.codes,
-        walk.instructions,
-        walk.addresses,
-        size - common,
-        walk.running,
-        walk.path,
-        walk.scattered,
-        walk.truncated,
-    )
-
-
-def _same(walk: Walk, other: Walk) -> bool:
-    mine, others = (walk.addresses, walk.instructions), (other.addresses, other.instructions)
-    return other.bracketed and mine == others and all(map(operator.is_, walk.codes, other.codes))
-
-
-def _certain_frames(walk: Walk) -> int:
-    return len(walk.codes) - walk.moved

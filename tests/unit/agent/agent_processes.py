@@ -1,6 +1,7 @@
 """A real HTTP server, real programs to watch, and waiting with a deadline, for the agent's tests."""
 
 import http.server
+import os
 import ssl
 import sys
 import threading
@@ -9,6 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from agent.compression import Compression, decompress
+
+
+def own(name: str) -> str:
+    """Return the name of a service of this test process alone: others run beside it and use the same words."""
+    return f"{name}-{os.getpid()}"
 
 
 def wait_until(condition: Callable[[], object], *, timeout_s: float = 30.0) -> None:

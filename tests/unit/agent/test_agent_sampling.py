@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
-from agent_processes import BUSY, PYTHON, WAITING, wait_until
+from agent_processes import BUSY, PYTHON, WAITING, own, wait_until
 
 from agent.governor import Governor
 from agent.host.ledger import HostLedger, read_busy_ns
@@ -106,7 +106,7 @@ class Running:
         self.metrics = SelfMetrics()
         sampling = {"window_s": 0.5, "busy_share_min": 0.01, "carry_s_max": 1.0, **sampling}
         settings = AgentSettings(
-            targets=TargetSettings(allow=(Match(service=service),), scan_interval_s=0.1, young_s=0.0),
+            targets=TargetSettings(allow=(Match(service=own(f"^{service}") + "$"),), scan_interval_s=0.1, young_s=0.0),
             sampling=SamplingSettings(**sampling),
         )
         scanner = Scanner(settings.targets, Identifier(HOST, IdentitySettings(rules=())).describe, own_pid=2**22 + 1)
@@ -155,14 +155,14 @@ def thread_states(pid):
 
 
 def named(start_process, name, code):
-    process = start_process(PYTHON, "-c", code, environment={"OTEL_SERVICE_NAME": name})
+    process = start_process(PYTHON, "-c", code, environment={"OTEL_SERVICE_NAME": own(name)})
     process.stdout.readline()
     return process
 
 
 def test_a_busy_process_is_sampled_and_the_bill_adds_up(watch, start_process):
     """From birth to end, the values sum to what the kernel accounted, to the tick, most of it on the stack seen."""
-    running = watch(ScriptedEngine(), "^busy-sum$")
+    running = watch(ScriptedEngine(), "busy-sum")
     wait_until(running.loop.scanned.is_set)
     process = named(start_process, "busy-sum", BUSY)
     wait_until(lambda: running.cpu_s("hot") > 1.0)
@@ -178,7 +178,7 @@ def test_a_busy_process_is_sampled_and_the_bill_adds_up(watch, start_process):
 
 def test_a_stopped_process_is_left_alone_until_it_goes_on(watch, start_process):
     """No window is begun on a process that a signal has stopped, however busy it was, and it is counted as stopped."""
-    running = watch(ScriptedEngine(), "^stopped$")
+    running = watch(ScriptedEngine(), "stopped")
     process = named(start_process, "stopped", BUSY)
 
     def count(state):
@@ -196,24 +196,24 @@ def test_a_stopped_process_is_left_alone_until_it_goes_on(watch, start_process):
 
 def test_an_exec_is_accounted_once(watch, start_process):
     """A process that becomes another program keeps its clock: what the first used is not billed to the second."""
-    running = watch(ScriptedEngine(error=PyrometerError("never")), "^(before|after)$", backoff_s=30.0)
+    running = watch(ScriptedEngine(error=PyrometerError("never")), "(before|after)", backoff_s=30.0)
     wait_until(running.loop.scanned.is_set)
     code = (
         "import os, sys; sum(range(25_000_000)); print('up', flush=True); sys.stdin.readline(); "
-        f"os.execve({PYTHON!r}, ['python3', '-c', {WAITING!r}], {{'OTEL_SERVICE_NAME': 'after'}})"
+        f"os.execve({PYTHON!r}, ['python3', '-c', {WAITING!r}], {{'OTEL_SERVICE_NAME': {own('after')!r}}})"
     )
     process = named(start_process, "before", code)
     wait_until(lambda: running.cpu_s("[not sampled]", process.pid) > 0.1)
     process.stdin.write(b"go\n")
     process.stdin.flush()
     process.stdout.readline()
-    wait_until(lambda: any(profile.attributes["service.name"] == "after" for profile in running.profiles))
+    wait_until(lambda: any(profile.attributes["service.name"] == own("after") for profile in running.profiles))
     running.stop()
     billed = {
         name: sum(
             sample.value
             for profile in running.profiles
-            if profile.attributes["service.name"] == name
+            if profile.attributes["service.name"] == own(name)
             for sample in profile.samples
         )
         for name in ("before", "after")
@@ -225,11 +225,11 @@ def test_an_exec_is_accounted_once(watch, start_process):
 
 def test_a_process_let_in_again_is_not_billed_twice(watch, start_process):
     """A process that by exec became one that is denied, and one that is allowed again, pays once for what it used."""
-    running = watch(ScriptedEngine(error=PyrometerError("never")), "^(first|third)$", backoff_s=30.0)
+    running = watch(ScriptedEngine(error=PyrometerError("never")), "(first|third)", backoff_s=30.0)
     wait_until(running.loop.scanned.is_set)
-    third = f"os.execve({PYTHON!r}, ['python3', '-c', {WAITING!r}], {{'OTEL_SERVICE_NAME': 'third'}})"
+    third = f"os.execve({PYTHON!r}, ['python3', '-c', {WAITING!r}], {{'OTEL_SERVICE_NAME': {own('third')!r}}})"
     wait = "import os, sys; print('up', flush=True); sys.stdin.readline(); "
-    second = f"os.execve({PYTHON!r}, ['python3', '-c', {wait + third!r}], {{'OTEL_SERVICE_NAME': 'second'}})"
+    second = f"os.execve({PYTHON!r}, ['python3', '-c', {wait + third!r}], {{'OTEL_SERVICE_NAME': {own('second')!r}}})"
     process = named(start_process, "first", "sum(range(25_000_000)); " + wait + second)
     wait_until(lambda: running.cpu_s("[not sampled]", process.pid) > 0.1)
     for watched in (0, 1):
@@ -237,7 +237,7 @@ def test_a_process_let_in_again_is_not_billed_twice(watch, start_process):
         process.stdin.flush()
         process.stdout.readline()
         wait_until(lambda: running.metrics.value(semconv.AGENT_TARGETS, state="watched") == watched)  # noqa: B023
-    wait_until(lambda: any(profile.attributes["service.name"] == "third" for profile in running.profiles))
+    wait_until(lambda: any(profile.attributes["service.name"] == own("third") for profile in running.profiles))
     running.stop()
     billed_s = sum(running.cpu_s(name, process.pid) for name in ("hot", "[not sampled]"))
 
@@ -247,7 +247,7 @@ def test_a_process_let_in_again_is_not_billed_twice(watch, start_process):
 def test_windows_of_a_process_touch_each_other(watch, start_process):
     """One profile begins where the one before ended, so that no CPU time falls between them."""
     named(start_process, "touching", BUSY)
-    running = watch(ScriptedEngine(), "^touching$")
+    running = watch(ScriptedEngine(), "touching")
     wait_until(lambda: len(running.profiles) >= 5)
     running.stop()
     gaps = [
@@ -262,7 +262,7 @@ def test_an_idle_process_is_never_sampled_but_reported(watch, start_process):
     """A process that waits costs no sampling; its windows are there, without CPU time."""
     named(start_process, "idle", WAITING)
     engine = ScriptedEngine()
-    running = watch(engine, "^idle$", busy_share_min=0.5)
+    running = watch(engine, "idle", busy_share_min=0.5)
     wait_until(lambda: len(running.profiles) >= 2)
 
     assert engine.attached == []
@@ -273,7 +273,7 @@ def test_no_more_are_sampled_at_once_than_allowed(watch, start_process):
     """With one place for two busy processes, never two are sampled together, and both have their CPU time reported."""
     processes = [named(start_process, "crowd", BUSY) for _ in range(2)]
     engine = ScriptedEngine()
-    running = watch(engine, "^crowd$", windows_max=1)
+    running = watch(engine, "crowd", windows_max=1)
     functions = ("hot", "[not sampled]")
     wait_until(lambda: all(sum(running.cpu_s(name, process.pid) for name in functions) > 0.1 for process in processes))
 
@@ -294,7 +294,7 @@ def test_a_failure_is_counted_and_the_process_left_alone(watch, start_process, e
     """After a failure the process is not asked again at once, and its CPU time is reported as not sampled."""
     process = named(start_process, "failing", BUSY)
     engine = ScriptedEngine(error=error)
-    running = watch(engine, "^failing$", backoff_s=30.0)
+    running = watch(engine, "failing", backoff_s=30.0)
     wait_until(lambda: running.errors(reason) == 1)
     wait_until(lambda: running.cpu_s("[not sampled]", process.pid) > 0.3)
 
@@ -307,7 +307,7 @@ def test_a_failure_is_tried_again_after_its_wait(watch, start_process):
     """When the wait is over the process is asked again, and sampled if it works by then."""
     named(start_process, "recovers", BUSY)
     engine = ScriptedEngine(error=PermissionDeniedError("no right"))
-    running = watch(engine, "^recovers$", backoff_s=0.2)
+    running = watch(engine, "recovers", backoff_s=0.2)
     wait_until(lambda: running.errors("permission") >= 1)
     engine.error = None
     wait_until(lambda: running.cpu_s("hot") > 0)
@@ -317,7 +317,7 @@ def test_the_same_failure_is_told_once(watch, start_process, caplog):
     """However many processes and tries fail alike, the log has one line for it."""
     for _ in range(2):
         named(start_process, "told", BUSY)
-    running = watch(ScriptedEngine(error=PermissionDeniedError("no right")), "^told$", backoff_s=0.1)
+    running = watch(ScriptedEngine(error=PermissionDeniedError("no right")), "told", backoff_s=0.1)
     wait_until(lambda: running.errors("permission") >= 4)
 
     assert [record.getMessage()[:8] for record in caplog.records if record.name == "agent.sampling"] == ["no right"]
@@ -327,7 +327,7 @@ def test_a_process_that_ends_reports_its_last_cpu_time(watch, start_process):
     """When a process ends, a window that is being taken still reports, and the session is over."""
     process = named(start_process, "ends", BUSY)
     engine = ScriptedEngine(window_s=30.0)
-    running = watch(engine, "^ends$")
+    running = watch(engine, "ends")
     wait_until(lambda: engine.concurrent == 1)
     process.kill()
     process.wait()
@@ -337,7 +337,7 @@ def test_a_process_that_ends_reports_its_last_cpu_time(watch, start_process):
 
 def test_a_process_born_under_watch_is_accounted_from_its_start(watch, start_process):
     """CPU time from before the first look is reported too, where the agent was there at the birth."""
-    running = watch(ScriptedEngine(error=PyrometerError("never")), "^born$", backoff_s=30.0)
+    running = watch(ScriptedEngine(error=PyrometerError("never")), "born", backoff_s=30.0)
     wait_until(running.loop.scanned.is_set)
     code = "sum(range(20_000_000)); import sys; print('up', flush=True); sys.stdin.read()"
     process = named(start_process, "born", code)
@@ -349,7 +349,7 @@ def test_stopping_is_quick_and_keeps_what_was_seen(watch, start_process):
     """A window of half a minute ends at once when the loop is stopped, and is delivered."""
     named(start_process, "quick-to-stop", BUSY)
     engine = ScriptedEngine(window_s=30.0)
-    running = watch(engine, "^quick-to-stop$")
+    running = watch(engine, "quick-to-stop")
     wait_until(lambda: engine.concurrent == 1)
     started = time.monotonic()
     running.stop()
@@ -362,7 +362,7 @@ def test_stopping_is_quick_and_keeps_what_was_seen(watch, start_process):
 def test_time_of_a_refused_process_says_why(watch, start_process):
     """CPU time of a process that cannot be read is shown under the reason."""
     process = named(start_process, "refused", BUSY)
-    running = watch(ScriptedEngine(error=RefusedError("not this one", reason="free-threaded")), "^refused$")
+    running = watch(ScriptedEngine(error=RefusedError("not this one", reason="free-threaded")), "refused")
     wait_until(lambda: running.cpu_s("[refused: free-threaded]", process.pid) > 0.2)
 
     assert running.errors("free-threaded") >= 1
@@ -373,7 +373,7 @@ def test_programs_that_the_engine_starts_are_bounded(watch, start_process):
     """Where each window is a program of its own, no more run at once than the settings allow."""
     processes = [named(start_process, "programs", BUSY) for _ in range(3)]
     engine = ProgramEngine()
-    running = watch(engine, "^programs$", concurrent_max=1)
+    running = watch(engine, "programs", concurrent_max=1)
     functions = ("hot", "[not sampled]")
     wait_until(lambda: all(sum(running.cpu_s(name, process.pid) for name in functions) > 0.1 for process in processes))
 
@@ -385,7 +385,7 @@ def test_without_memory_nobody_new_is_taken(watch, start_process):
     """Over the limit of memory no process is attached to; its CPU time is reported all the same."""
     process = named(start_process, "no-memory", BUSY)
     engine = ScriptedEngine()
-    running = watch(engine, "^no-memory$", rss_mib=1)
+    running = watch(engine, "no-memory", rss_mib=1)
     wait_until(lambda: running.cpu_s("[not sampled]", process.pid) > 0.3)
 
     assert engine.attached == []
@@ -397,7 +397,7 @@ def test_the_host_is_billed_for_what_nobody_watches(watch, start_process):
     """With a ledger, watched and other processes and the rest sum to the machine's busy time, ended ones included."""
     metrics = SelfMetrics()
     ledger = HostLedger(LedgerSettings(window_s=1.0), HOST.attributes, metrics, processes_max=100_000)
-    running = watch(ScriptedEngine(), "^billed$", ledger=ledger)
+    running = watch(ScriptedEngine(), "billed", ledger=ledger)
     wait_until(running.loop.scanned.is_set)
     busy_ns = read_busy_ns()
     process = named(start_process, "billed", BUSY)

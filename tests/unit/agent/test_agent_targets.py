@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from agent_processes import PYTHON, WAITING, wait_until
+from agent_processes import PYTHON, WAITING, own, wait_until
 
 from agent.evidence import is_python_by_maps
 from agent.host_identity import HostIdentity
@@ -45,11 +45,6 @@ def make_scanner():
 
 def pids(scan):
     return {target.pid for target in scan.processes}
-
-
-def own(name):
-    """The name of a service of this test process alone: others run beside it and use the same words."""
-    return f"{name}-{os.getpid()}"
 
 
 def named(start_process, name, code=WAITING):
