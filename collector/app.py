@@ -227,6 +227,12 @@ def _start_logs(
                 "log of %s: %d segments of an earlier run, %d bytes of unacknowledged requests cut off",
                 *(signal, log.recovered, log.cut_bytes),
             )
+        if log.damaged_bytes:
+            metrics.damaged_bytes.labels(signal).inc(log.damaged_bytes)
+            _log.error(
+                "log of %s: %d bytes that were acknowledged cannot be read any more; check the disk of %s",
+                *(signal, log.damaged_bytes, folder),
+            )
         metrics.watch_log(signal, log.waiting_bytes, log.waiting_segments)
         metrics.watch_senders(signal, log.known_senders)
         flusher = Flusher(

@@ -154,7 +154,16 @@ class Flusher:
             _log.warning("segment %s cannot be read: %s", segment.path, error.strerror)
             self._stopping.wait(_BACKOFF_S_MAX)
             return
-        self._flush(segment, records)
+        if damaged := segment.length - sum(record.stored_length for record in records):
+            self._metrics.damaged_bytes.labels(self.signal).inc(damaged)
+            _log.error(
+                "segment %s is damaged: its last %d bytes, which were acknowledged, are lost; check the disk",
+                *(segment.path, damaged),
+            )
+        if records:
+            self._flush(segment, records)
+        else:
+            self._wal.remove(segment)
 
     def _flush(self, segment: Segment, records: list[Record]) -> None:
         started = time.monotonic()

@@ -34,6 +34,9 @@ class CollectorMetrics:
         self.quarantined = self._counter(
             "quarantined", "Acknowledged requests that the database refuses; kept in rejected/.", "signal"
         )
+        self.damaged_bytes = self._counter(
+            "wal_damaged_bytes", "Acknowledged bytes of the log that the disk gives back damaged, or not.", "signal"
+        )
         self.insert_seconds = Histogram(
             "pyrometer_collector_insert_seconds",
             "Time to insert one segment.",

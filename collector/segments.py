@@ -140,19 +140,21 @@ class Recovered:
 
     Attributes:
         segments: Sealed, and in order.
-        cut_bytes: Of torn ends: never acknowledged, as an acknowledged record was on the disk whole.
+        cut_bytes: Of torn ends of open segments: never acknowledged, as an acknowledged record was on the disk whole.
+        damaged_bytes: Of sealed segments, behind the last record that can be read: acknowledged, and lost by the disk.
         origins: The last of each sender in the segments, the one met longest ago first.
     """
 
     segments: list[Segment]
     cut_bytes: int
+    damaged_bytes: int
     origins: list[Origin]
 
 
 def recover(folder: Path) -> Recovered:
     """Seal the segments that an earlier run left, without their torn ends, and return them."""
     segments: list[Segment] = []
-    cut_bytes = 0
+    cut_bytes = damaged_bytes = 0
     last: dict[bytes, Origin] = {}
     for path in sorted(folder.glob(f"*{SEALED_SUFFIX}")) + sorted(folder.glob(f"*{OPEN_SUFFIX}")):
         data = path.read_bytes()
@@ -162,7 +164,10 @@ def recover(folder: Path) -> Recovered:
             if record.origin and record.origin.sequence >= last.get(record.origin.sender, record.origin).sequence:
                 last.pop(record.origin.sender, None)
                 last[record.origin.sender] = record.origin
-        cut_bytes += len(data) - good
+        if path.suffix == SEALED_SUFFIX:
+            damaged_bytes += len(data) - good
+        else:
+            cut_bytes += len(data) - good
         if good == 0:
             path.unlink()
         elif path.suffix == SEALED_SUFFIX:
@@ -172,7 +177,8 @@ def recover(folder: Path) -> Recovered:
             with path.open("rb") as file:
                 os.fsync(file.fileno())
             segments.append(seal(path, good))
-    return Recovered(sorted(segments, key=lambda segment: segment.path.name), cut_bytes, list(last.values()))
+    segments.sort(key=lambda segment: segment.path.name)
+    return Recovered(segments, cut_bytes, damaged_bytes, list(last.values()))
 
 
 def _checksum(raw_length: int, kind: int, origin: bytes, payload: bytes) -> int:

@@ -54,7 +54,8 @@ class WriteAheadLog:
 
     Attributes:
         recovered: Segments that an earlier run left.
-        cut_bytes: Bytes of torn ends that were cut from them.
+        cut_bytes: Bytes of torn ends that were cut from them; they were never acknowledged.
+        damaged_bytes: Bytes of them that the disk damaged; they were acknowledged.
     """
 
     def __init__(self, folder: Path, limits: LogLimits) -> None:
@@ -62,7 +63,7 @@ class WriteAheadLog:
         self._limits = limits
         folder.mkdir(parents=True, exist_ok=True)
         recovered = recover(folder)
-        self.cut_bytes = recovered.cut_bytes
+        self.cut_bytes, self.damaged_bytes = recovered.cut_bytes, recovered.damaged_bytes
         self.recovered = len(recovered.segments)
         self._sealed = deque(recovered.segments)
         self._bytes = sum(segment.length for segment in recovered.segments)  # sealed, open and pending

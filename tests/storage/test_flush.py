@@ -88,6 +88,24 @@ def test_a_request_that_the_database_refuses_blocks_no_other(store, traces, bad)
     assert {int(path.stem.rpartition("-")[2]) for path in pipeline.rejected_dir.iterdir()} == bad
 
 
+def test_a_damaged_segment_is_stored_to_its_last_good_request(store, traces, caplog):
+    """What the disk gives back damaged is counted and named, and the segments behind it go on."""
+    pipeline = traces()
+    for name in ("first", "second"):
+        body = spans_body(name)
+        pipeline.log.append(Record(body, len(body)), 1).result(SOON_S)
+    pipeline.log.close()
+    segment = pipeline.log.next_segment(SOON_S)
+    damaged = bytearray(segment.path.read_bytes())
+    damaged[-1] ^= 1
+    segment.path.write_bytes(damaged)
+    pipeline.flusher.start()
+    assert pipeline.flusher.close(SOON_S)
+    assert operations(store) == ["first"]
+    assert 0 < pipeline.counted("wal_damaged_bytes") < segment.length
+    assert "which were acknowledged, are lost" in caplog.text
+
+
 def test_what_is_put_aside_is_bounded(store, traces):
     """Beyond the limit, refused requests are counted and dropped."""
     pipeline = traces(rejected_files_max=2)

@@ -80,6 +80,20 @@ def test_recovery_cuts_a_torn_end_and_says_how_much(tmp_path):
     assert segments[0].path.stat().st_size == len(written(records))
 
 
+def test_recovery_tells_damage_from_a_torn_end(tmp_path):
+    """A sealed segment was acknowledged whole: what cannot be read of it is damage; what stands before goes on."""
+    records = [Record(b"one", 3), Record(b"two", 3), Record(b"three", 5)]
+    whole = new_segment_path(tmp_path)
+    whole.write_bytes(written(records))
+    sealed = seal(whole, len(written(records)))
+    flipped = bytearray(sealed.path.read_bytes())
+    flipped[records[0].stored_length + records[1].stored_length - 1] ^= 1
+    sealed.path.write_bytes(flipped)
+    recovered = recover(tmp_path)
+    assert (recovered.damaged_bytes, recovered.cut_bytes) == (len(written(records[1:])), 0)
+    assert [segment.records() for segment in recovered.segments] == [records[:1]]
+
+
 def test_recovery_removes_segments_without_a_whole_record(tmp_path):
     """An empty file and one with half a record are gone afterwards."""
     new_segment_path(tmp_path).write_bytes(b"")
