@@ -1,4 +1,11 @@
-"""Brings a database to the current tables: numbered files, each applied once and recorded with its checksum."""
+"""
+Brings a database to the current tables: numbered files, each applied once and recorded with its checksum.
+
+Other collectors write while one migrates. So a migration never drops or recreates a table that something writes to, nor
+a view that feeds from one: an insert between two statements would go to a table without its views, and succeed with
+nothing stored. It changes the targets first (``ADD COLUMN``), then the views (``MODIFY QUERY``), or makes a new table
+with all its views before anything writes to it.
+"""
 
 import hashlib
 import re

@@ -44,6 +44,7 @@ _CODES_OF_THE_MOMENT = frozenset(
         439,  # CANNOT_SCHEDULE_TASK
         497,  # ACCESS_DENIED
         516,  # AUTHENTICATION_FAILED
+        570,  # DATA_TYPE_INCOMPATIBLE_WITH_PROTOBUF_FIELD: the schema is ours, the tables are of another release
         745,  # SERVER_OVERLOADED
         999,  # KEEPER_EXCEPTION
     }

@@ -1,10 +1,18 @@
 """Migrations: each once, in order, and never changed afterwards."""
 
+import contextlib
+import time
+
 import pytest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from collector.store.migrate import Migration, migrate, pending_migrations, shipped_migrations
+from collector.store.protocol import UnreachableStoreError
 from collector.store.statements import split_statements
 from pyrometer.errors import ConfigError
+
+FIRST_OTLP_MIGRATIONS = 14  # from here on there are tables that collectors write to while others migrate
 
 
 def test_all_migrations_apply_once(empty_store):
@@ -63,3 +71,46 @@ def test_data_is_still_there_after_closing(open_store):
     second = open_store()
     second.insert("kept", {"a": ["x"]}, token="t")
     assert second.select("SELECT a FROM kept") == [{"a": "x"}]
+
+
+def test_what_comes_during_a_migration_is_stored_or_repeated(open_store):
+    """After each statement an insert stores all its spans and points, or fails so that the collector repeats it."""
+    store, stored = open_store(), {"traces": 0, "metrics": 0}
+    migrations = shipped_migrations()
+    migrate(store, migrations[:FIRST_OTLP_MIGRATIONS])
+    bodies = {"traces": a_span().SerializeToString(), "metrics": a_gauge().SerializeToString()}
+    for migration in migrations[FIRST_OTLP_MIGRATIONS:]:
+        for number, statement in enumerate(split_statements(migration.text)):
+            store.execute(statement)
+            for signal, body in bodies.items():
+                with contextlib.suppress(UnreachableStoreError):
+                    store.insert_otlp(signal, body, token=f"{migration.name}-{number}")
+                    stored[signal] += 1
+    assert store.select(
+        "SELECT (SELECT count() FROM spans) AS traces, (SELECT count() FROM metric_points) AS metrics"
+    ) == [stored]
+    assert store.select("SELECT count() AS n FROM span_details") == [{"n": stored["traces"]}]
+    store.close()
+    reopened = open_store()
+    reopened.insert_otlp("metrics", bodies["metrics"], token="again")
+    assert reopened.select("SELECT description, scope_name FROM metric_series FINAL WHERE description != ''") == [
+        {"description": "how full", "scope_name": "s"}
+    ]
+
+
+def a_span():
+    request = ExportTraceServiceRequest()
+    now_ns = time.time_ns()
+    request.resource_spans.add().scope_spans.add().spans.add(
+        trace_id=bytes(15) + b"a", span_id=bytes(7) + b"b", start_time_unix_nano=now_ns, end_time_unix_nano=now_ns + 1
+    )
+    return request
+
+
+def a_gauge():
+    request = ExportMetricsServiceRequest()
+    scope = request.resource_metrics.add().scope_metrics.add()
+    scope.scope.name = "s"
+    metric = scope.metrics.add(name="fill", description="how full", unit="1")
+    metric.gauge.data_points.add(time_unix_nano=time.time_ns(), as_double=0.5)
+    return request

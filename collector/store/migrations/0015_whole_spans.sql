@@ -1,14 +1,7 @@
 -- Of a span, also what the first tables left out: the scope's attributes, schema URLs, dropped counts of resource, scope,
 -- events and links, flags of links. Values nested deeper than one level are stored as {"protobuf":"(base64)"}.
--- otlp_traces goes first and comes last: meanwhile an insert of another collector fails, and is repeated.
-DROP TABLE IF EXISTS otlp_traces;
-
-DROP VIEW IF EXISTS otlp_traces_to_span_rows;
-
-DROP VIEW IF EXISTS otlp_traces_to_rejected_rows;
-
-DROP VIEW IF EXISTS span_rows_to_span_details;
-
+-- Nothing is dropped, and what receives changes before what sends: an insert of another collector meanwhile is stored by
+-- the old view or the new one, or fails and is repeated.
 ALTER TABLE span_details
     ADD COLUMN IF NOT EXISTS scope_attributes Map(LowCardinality(String), String) CODEC(ZSTD(1)),
     ADD COLUMN IF NOT EXISTS resource_schema_url LowCardinality(String),
@@ -29,16 +22,15 @@ ALTER TABLE span_rows
     ADD COLUMN IF NOT EXISTS dropped_link_attributes Array(UInt32),
     ADD COLUMN IF NOT EXISTS link_flags Array(UInt32);
 
-CREATE MATERIALIZED VIEW IF NOT EXISTS span_rows_to_span_details TO span_details AS
+ALTER TABLE span_rows_to_span_details MODIFY QUERY
 SELECT trace_id, span_id, ts, trace_state, flags, status_message, attributes, resource_attributes,
     scope_name, scope_version, scope_attributes, resource_schema_url, scope_schema_url, events, links, link_flags,
     dropped_attributes, dropped_events, dropped_links, dropped_resource_attributes, dropped_scope_attributes,
     dropped_event_attributes, dropped_link_attributes
 FROM span_rows;
 
-CREATE TABLE IF NOT EXISTS otlp_traces
-(
-    resource_spans Array(Tuple(
+ALTER TABLE otlp_traces
+    MODIFY COLUMN resource_spans Array(Tuple(
         resource Tuple(attributes Array(Tuple(key String, value Tuple(
             string_value String, bool_value Bool, int_value Int64, double_value Float64, bytes_value String,
             array_value Tuple(values Array(Tuple(string_value String, bool_value Bool, int_value Int64, double_value Float64, bytes_value String,
@@ -95,13 +87,11 @@ CREATE TABLE IF NOT EXISTS otlp_traces
                             value Enum8('absent' = 0, 'string_value' = 1, 'bool_value' = 2, 'int_value' = 3, 'double_value' = 4, 'array_value' = 5, 'kvlist_value' = 6, 'bytes_value' = 7))))),
                         value Enum8('absent' = 0, 'string_value' = 1, 'bool_value' = 2, 'int_value' = 3, 'double_value' = 4, 'array_value' = 5, 'kvlist_value' = 6, 'bytes_value' = 7)))))),
                 dropped_links_count UInt32,
-                status Tuple(message String, code Int32)))))))
-)
-ENGINE = Null;
+                status Tuple(message String, code Int32)))))));
 
 -- As in 0013, in one SELECT: the engine analyses a view anew for every insert, and what costs time there is each use of
 -- to_map and each subquery that the wide tuples pass through. So lists of attributes are turned into maps together.
-CREATE MATERIALIZED VIEW IF NOT EXISTS otlp_traces_to_span_rows TO span_rows AS
+ALTER TABLE otlp_traces_to_span_rows MODIFY QUERY
 WITH
     v -> multiIf(
         v.value = 'string_value', toJSONString(v.string_value), v.value = 'int_value', toString(v.int_value),
@@ -164,15 +154,3 @@ SELECT
 FROM otlp_traces
 WHERE span.start_time_unix_nano BETWEEN toUnixTimestamp64Nano(now64(9) - INTERVAL 14 DAY)
     AND toUnixTimestamp64Nano(now64(9) + INTERVAL 1 DAY);
-
-CREATE MATERIALIZED VIEW IF NOT EXISTS otlp_traces_to_rejected_rows TO rejected_rows AS
-SELECT 'traces' AS signal, 'time_out_of_range' AS reason, toStartOfHour(now('UTC')) AS bucket, count() AS rows
-FROM
-(
-    SELECT arrayJoin(arrayFlatten(arrayMap(
-        r -> arrayMap(s -> s.spans.start_time_unix_nano, r.scope_spans), resource_spans))) AS start
-    FROM otlp_traces
-)
-WHERE start NOT BETWEEN toUnixTimestamp64Nano(now64(9) - INTERVAL 14 DAY)
-    AND toUnixTimestamp64Nano(now64(9) + INTERVAL 1 DAY)
-HAVING rows > 0;

@@ -1,20 +1,6 @@
 -- Of a metric, also what the first tables left out: scope, description, schema URLs, start times, quantiles of summaries, and
 -- the negative buckets of exponential histograms, whose bounds come first: -(2 ** (index / 2 ** scale)).
--- The scope is part of what a series is. Values nested deeper than one level: as in 0015.
-DROP TABLE IF EXISTS otlp_metrics;
-
-DROP VIEW IF EXISTS otlp_metrics_to_metric_rows;
-
-DROP VIEW IF EXISTS otlp_metrics_to_rejected_rows;
-
-DROP VIEW IF EXISTS metric_rows_to_metric_series;
-
-DROP VIEW IF EXISTS metric_rows_to_metric_points;
-
-DROP VIEW IF EXISTS metric_rows_to_metric_histograms;
-
-DROP TABLE IF EXISTS metric_rows;
-
+-- The scope is part of what a series is. Values nested deeper than one level, and the order of statements: as in 0015.
 ALTER TABLE metric_series
     ADD COLUMN IF NOT EXISTS description String CODEC(ZSTD(1)),
     ADD COLUMN IF NOT EXISTS scope_name LowCardinality(String),
@@ -32,41 +18,19 @@ ALTER TABLE metric_histograms
     ADD COLUMN IF NOT EXISTS quantiles Array(Float64) CODEC(ZSTD(1)),
     ADD COLUMN IF NOT EXISTS quantile_values Array(Float64) CODEC(ZSTD(1));
 
--- One row per data point; the views below take from it what their table holds.
-CREATE TABLE IF NOT EXISTS metric_rows
-(
-    series_id UInt64,
-    metric String,
-    description String,
-    unit String,
-    type String,
-    monotonic Bool,
-    temporality String,
-    service String,
-    host String,
-    attributes Map(String, String),
-    resource_attributes Map(String, String),
-    scope_name String,
-    scope_version String,
-    scope_attributes Map(String, String),
-    resource_schema_url String,
-    scope_schema_url String,
-    start_ts DateTime64(3, 'UTC'),
-    ts DateTime64(3, 'UTC'),
-    value Float64,
-    count UInt64,
-    sum Float64,
-    min Float64,
-    max Float64,
-    bounds Array(Float64),
-    bucket_counts Array(UInt64),
-    zero_threshold Float64,
-    quantiles Array(Float64),
-    quantile_values Array(Float64)
-)
-ENGINE = Null;
+ALTER TABLE metric_rows
+    ADD COLUMN IF NOT EXISTS description String,
+    ADD COLUMN IF NOT EXISTS scope_name String,
+    ADD COLUMN IF NOT EXISTS scope_version String,
+    ADD COLUMN IF NOT EXISTS scope_attributes Map(String, String),
+    ADD COLUMN IF NOT EXISTS resource_schema_url String,
+    ADD COLUMN IF NOT EXISTS scope_schema_url String,
+    ADD COLUMN IF NOT EXISTS start_ts DateTime64(3, 'UTC'),
+    ADD COLUMN IF NOT EXISTS zero_threshold Float64,
+    ADD COLUMN IF NOT EXISTS quantiles Array(Float64),
+    ADD COLUMN IF NOT EXISTS quantile_values Array(Float64);
 
-CREATE MATERIALIZED VIEW IF NOT EXISTS metric_rows_to_metric_series TO metric_series AS
+ALTER TABLE metric_rows_to_metric_series MODIFY QUERY
 SELECT series_id, any(metric_rows.metric) AS metric, any(metric_rows.description) AS description,
     any(metric_rows.unit) AS unit, any(metric_rows.type) AS type, any(metric_rows.monotonic) AS monotonic,
     any(metric_rows.temporality) AS temporality, any(metric_rows.service) AS service, any(metric_rows.host) AS host,
@@ -78,19 +42,18 @@ SELECT series_id, any(metric_rows.metric) AS metric, any(metric_rows.description
 FROM metric_rows
 GROUP BY series_id;
 
-CREATE MATERIALIZED VIEW IF NOT EXISTS metric_rows_to_metric_points TO metric_points AS
+ALTER TABLE metric_rows_to_metric_points MODIFY QUERY
 SELECT series_id, start_ts, ts, value
 FROM metric_rows
 WHERE type IN ('gauge', 'sum');
 
-CREATE MATERIALIZED VIEW IF NOT EXISTS metric_rows_to_metric_histograms TO metric_histograms AS
+ALTER TABLE metric_rows_to_metric_histograms MODIFY QUERY
 SELECT series_id, start_ts, ts, count, sum, min, max, bounds, bucket_counts, zero_threshold, quantiles, quantile_values
 FROM metric_rows
 WHERE type IN ('histogram', 'summary');
 
-CREATE TABLE IF NOT EXISTS otlp_metrics
-(
-    resource_metrics Array(Tuple(
+ALTER TABLE otlp_metrics
+    MODIFY COLUMN resource_metrics Array(Tuple(
         resource Tuple(attributes Array(Tuple(key String, value Tuple(
             string_value String, bool_value Bool, int_value Int64, double_value Float64, bytes_value String,
             array_value Tuple(values Array(Tuple(string_value String, bool_value Bool, int_value Int64, double_value Float64, bytes_value String,
@@ -179,14 +142,12 @@ CREATE TABLE IF NOT EXISTS otlp_metrics
                             value Enum8('absent' = 0, 'string_value' = 1, 'bool_value' = 2, 'int_value' = 3, 'double_value' = 4, 'array_value' = 5, 'kvlist_value' = 6, 'bytes_value' = 7))))),
                         value Enum8('absent' = 0, 'string_value' = 1, 'bool_value' = 2, 'int_value' = 3, 'double_value' = 4, 'array_value' = 5, 'kvlist_value' = 6, 'bytes_value' = 7)))),
                     start_time_unix_nano UInt64, time_unix_nano UInt64, count UInt64, sum Float64,
-                    quantile_values Array(Tuple(quantile Float64, value Float64)), flags UInt32)))))))))
-)
-ENGINE = Null;
+                    quantile_values Array(Tuple(quantile Float64, value Float64)), flags UInt32)))))))));
 
 -- Every kind of point is brought to one shape, numbers or distribution, and then flattened; in one SELECT, as in 0015.
 -- A point without a recorded value (flag 1) is left out.
 -- Points outside the time that the tables keep are counted in rejected_rows instead.
-CREATE MATERIALIZED VIEW IF NOT EXISTS otlp_metrics_to_metric_rows TO metric_rows AS
+ALTER TABLE otlp_metrics_to_metric_rows MODIFY QUERY
 WITH
     v -> multiIf(
         v.value = 'string_value', toJSONString(v.string_value), v.value = 'int_value', toString(v.int_value),
@@ -278,17 +239,3 @@ SELECT
 FROM otlp_metrics
 WHERE point.3 BETWEEN toUnixTimestamp64Nano(now64(9) - INTERVAL 14 DAY)
     AND toUnixTimestamp64Nano(now64(9) + INTERVAL 1 DAY);
-
-CREATE MATERIALIZED VIEW IF NOT EXISTS otlp_metrics_to_rejected_rows TO rejected_rows AS
-SELECT 'metrics' AS signal, 'time_out_of_range' AS reason, toStartOfHour(now('UTC')) AS bucket, count() AS rows
-FROM
-(
-    SELECT arrayJoin(arrayFlatten(arrayMap(r -> arrayMap(s -> arrayMap(m -> arrayConcat(
-        m.gauge.data_points.time_unix_nano, m.sum.data_points.time_unix_nano, m.histogram.data_points.time_unix_nano,
-        m.exponential_histogram.data_points.time_unix_nano, m.summary.data_points.time_unix_nano),
-        s.metrics), r.scope_metrics), resource_metrics))) AS time
-    FROM otlp_metrics
-)
-WHERE time NOT BETWEEN toUnixTimestamp64Nano(now64(9) - INTERVAL 14 DAY)
-    AND toUnixTimestamp64Nano(now64(9) + INTERVAL 1 DAY)
-HAVING rows > 0;
