@@ -27,6 +27,7 @@ from collector.opening import Opening
 from collector.receive.http import OtlpReceiver
 from collector.receive.intake import Intake
 from collector.receive.otlp_grpc import OtlpGrpcServer
+from collector.receive.profiles_http import ProfileReceiver
 from collector.serve import Router, listen, serve
 from collector.settings import CollectorSettings, data_directory
 from collector.store.embedded import DATABASE, EmbeddedStore
@@ -79,7 +80,7 @@ def run(settings: CollectorSettings) -> None:
         stack.enter_context(opening)
         executor = stack.enter_context(ThreadPoolExecutor(_RECEIVE_THREADS, thread_name_prefix="receive"))
         intake = Intake(logs, metrics=metrics, executor=executor, limits=settings.http.limits(), guard=guard)
-        receiver = OtlpReceiver(intake)
+        receiver, profile_receiver = OtlpReceiver(intake), ProfileReceiver(intake)
         # Threads of its own: a check of a database that is away must not keep a request waiting.
         checkers = stack.enter_context(ThreadPoolExecutor(_HEALTH_THREADS, thread_name_prefix="health"))
         health = Health(_checks(stores, logs, flushers), metrics, checkers, guard)
@@ -94,9 +95,9 @@ def run(settings: CollectorSettings) -> None:
             tenant_stores=stores,
             tracer=stack.enter_context(own_tracer(settings.traces)),
         )
-        applications = [(Router(receiver, health, receiver if api_listener else api), listener)]
+        applications = [(Router(receiver, profile_receiver, health, receiver if api_listener else api), listener)]
         if api_listener:
-            applications.append((Router(api, health, api), api_listener))
+            applications.append((Router(api, profile_receiver, health, api), api_listener))
             _log.info("query API on %s://%s", "https" if tls else "http", settings.http.api_address)
         _log.info("collector on %s://%s, data in %s", "https" if tls else "http", settings.http.address, data_dir)
         grpc_server = _grpc_server(settings, intake, grpc_address)

@@ -13,6 +13,7 @@ import uvicorn
 
 from collector import health
 from collector.receive import http as otlp
+from collector.receive import profiles_http
 from collector.receive.http_request import Receive, Scope, Send
 from collector.receive.otlp_grpc import OtlpGrpcServer
 from pyrometer.addresses import bind, taken_error
@@ -44,13 +45,16 @@ def listen(host: str, port: int) -> socket.socket:
 
 class Router:
     """
-    Hands OTLP paths to the receivers, health paths to Health, and everything else to the query API.
+    Hands OTLP and profile paths to the receivers, health paths to Health, and everything else to the query API.
 
     A listener that serves only one of the two gives it both places, so that it answers what it does not know.
     """
 
-    def __init__(self, receiver: Application, health_app: Application, api: Application) -> None:
+    def __init__(
+        self, receiver: Application, profile_receiver: Application, health_app: Application, api: Application
+    ) -> None:
         self._receiver = receiver
+        self._profile_receiver = profile_receiver
         self._health = health_app
         self._api = api
 
@@ -60,6 +64,8 @@ class Router:
             raise ValueError(f"scope type {scope['type']} is not served")
         if otlp.handles(scope["path"]):
             await self._receiver(scope, receive, send)
+        elif scope["path"] in profiles_http.PATHS:
+            await self._profile_receiver(scope, receive, send)
         elif scope["path"] in health.PATHS:
             await self._health(scope, receive, send)
         else:

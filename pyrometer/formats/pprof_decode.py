@@ -33,7 +33,7 @@ def pprof_to_profile(body: bytes, limits: DecodeLimits = DEFAULT_LIMITS) -> Prof
     Return the profile in a pprof body, gzipped or not.
 
     Its value is the default sample type, else the last that is not ``samples``; with ``samples`` alone and a period in
-    time, count times period. Without ``samples``, every sample counts once.
+    time, count times period. Without ``samples``, a sample of the period's kind counts value / period, another once.
 
     Raises:
         DecodeError: And nothing else, whatever the bytes are.
@@ -90,7 +90,7 @@ class _Decoder:
         elif unit in NANOSECONDS_PER_UNIT:
             unit = "nanoseconds"
         return Profile(
-            samples=tuple(self._samples(count_at, value_at, factor)),
+            samples=tuple(self._samples(count_at, value_at, factor, period_ns)),
             sample_type=sample_type,
             unit=unit,
             start_unix_ns=bounded(message.time_nanos, "time_nanos"),
@@ -110,11 +110,14 @@ class _Decoder:
         factor = NANOSECONDS_PER_UNIT.get(self._string(self._message.period_type.unit), 0)
         return bounded(self._message.period * factor, "period")
 
-    def _samples(self, count_at: int | None, value_at: int, factor: int) -> Iterator[Sample]:
+    def _samples(self, count_at: int | None, value_at: int, factor: int, period_ns: int) -> Iterator[Sample]:
+        is_timed = period_ns and self._types[value_at][0] == self._string(self._message.period_type.type)
         for sample in self._message.sample:
             if len(sample.value) != len(self._types):
                 raise DecodeError(f"a sample has {len(sample.value)} values for {len(self._types)} sample types")
             count = 1 if count_at is None else sample.value[count_at]
+            if count_at is None and is_timed:
+                count = -(-sample.value[value_at] * factor // period_ns)
             thread_id, thread_name = self._thread(sample.label)
             yield Sample(
                 stack=self._stack(tuple(sample.location_id)),

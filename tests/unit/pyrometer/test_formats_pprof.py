@@ -75,10 +75,20 @@ def test_counts_alone_become_cpu_time_by_their_period():
 def test_a_profile_without_counts_counts_each_sample_once():
     """Heap profiles and some CPU profilers give one value only."""
     message = a_message()
+    message.ClearField("period_type")
     del message.sample_type[0]
     for sample in message.sample:
         del sample.value[0]
     assert [s.count for s in decode(message).samples] == [1, 1, 1]
+
+
+def test_a_profile_without_counts_counts_the_periods_in_its_values():
+    """Pyroscope's SDK sends nanoseconds alone; a period that has begun counts."""
+    message = a_message()
+    del message.sample_type[0]
+    for sample, periods in zip(message.sample, (1, 2.5, 0), strict=True):
+        sample.value[:] = [round(periods * message.period)]
+    assert [s.count for s in decode(message).samples] == [1, 3, 0]
 
 
 def test_inlined_lines_are_frames_innermost_first():
