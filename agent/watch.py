@@ -24,6 +24,8 @@ from agent.targets import Scanner
 from pyrometer import semconv
 
 _METRICS_END_S = 1.0
+# See `RemoteEngine`.
+_OFF_CPU_EVERY = 8
 _STALLED_S_MIN = 30.0
 
 
@@ -137,7 +139,9 @@ def _build_loop(
 
 
 def _build_engine(sampling: SamplingSettings, pace: Pace, metrics: SelfMetrics) -> Engine:
-    remote = RemoteEngine(pace=pace, window_s=sampling.window_s, depth_max=sampling.depth_max)
+    remote = RemoteEngine(
+        pace=pace, window_s=sampling.window_s, depth_max=sampling.depth_max, off_cpu_every=_OFF_CPU_EVERY
+    )
     pyspy = PySpyEngine(rate_hz=sampling.rate_hz, window_s=sampling.window_s, pace=pace)
     if sampling.engine == "auto":
         return AutoEngine(remote, pyspy, refused=partial(_count_refusal, metrics))

@@ -24,3 +24,7 @@ class Pace:
     def interval_s(self) -> float:
         """Return a random time until the next sample: uniform from half to one and a half of the mean, 1/rate."""
         return (1 - _SPREAD + 2 * _SPREAD * self._uniform()) / self.rate_hz
+
+    def draws(self, one_in: int) -> bool:
+        """Return True once in so many calls, at random."""
+        return self._uniform() * one_in < 1

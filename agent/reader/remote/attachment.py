@@ -38,6 +38,7 @@ class RemoteAttachment:
         mode: Mode,
         depth_max: int,
         first_lines: bool = False,
+        off_cpu_every: int = 1,
     ) -> None:
         """
         Prepare; nothing is read before the first `sample`.
@@ -51,11 +52,13 @@ class RemoteAttachment:
             mode: Which threads are looked at.
             depth_max: Frames at most of one stack.
             first_lines: Give the line where a function begins, in place of the line that runs.
+            off_cpu_every: See `agent.reader.remote.engine.RemoteEngine`.
         """
         self._target = target
         self._ticker = ticker
         self._window_s = window_s
         self._mode = mode
+        self._off_cpu_every = off_cpu_every
         self._space = AddressSpace(target.pid, located.runtime)
         # The stack reader has a memory of its own, as looking a thing up must not overwrite what it fetched.
         side = Memory(target.pid)
@@ -77,7 +80,7 @@ class RemoteAttachment:
         self._failure: PyrometerError | None = None
         self._tally = Tally(self._codes)
         # Of the look that is being taken.
-        self._seen: list[Look] = []
+        self._seen: list[tuple[Look, int]] = []
         self._ticks = self._errors = 0
 
     def check(self) -> None:
@@ -146,7 +149,8 @@ class RemoteAttachment:
                 self._end(error)
             except Exception as error:  # noqa: BLE001 (a defect must end this window, and not the ticker that serves all)
                 self._end(PyrometerError(f"reading process {self._target.pid}: {type(error).__name__}: {error}"))
-            self._keep()
+            if self._seen:
+                self._keep()
 
     def _keep(self) -> None:
         """Count what was seen, unless it may be of another program, which an exec put there meanwhile."""
@@ -203,9 +207,14 @@ class RemoteAttachment:
     def _look_at(self, thread: PythonThread) -> bool:
         """Look at one thread; return whether its stack was fetched."""
         before = self._stacks.fetches
+        weight = 1
         if self._mode == "cpu":
             if not thread.clock.has_run():
                 return False
+            if self._off_cpu_every > 1 and thread.clock.is_off_cpu():
+                if not self.pace.draws(self._off_cpu_every):
+                    return False
+                weight = self._off_cpu_every
             reading = self._stacks.read_innermost(thread.states, thread.clock)
         elif thread.clock.has_run() or thread.states[0].reading is None:
             reading = thread.states[0].reading = self._stacks.read_innermost(thread.states)
@@ -213,7 +222,8 @@ class RemoteAttachment:
         else:
             reading = thread.states[0].reading  # it has not run since: its stack is the same
         if reading is not None:
-            self._seen.append((thread.tid, thread.clock.on_cpu, reading.frames, reading.unstable, reading.truncated))
+            look = (thread.tid, thread.clock.on_cpu, reading.frames, reading.unstable, reading.truncated)
+            self._seen.append((look, weight))
         return self._stacks.fetches > before
 
     def _close(self, start_unix_ns: int, duration_ns: int, late: int, lost: int) -> Window:

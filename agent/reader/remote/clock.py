@@ -2,6 +2,10 @@
 
 import os
 import re
+import threading
+import time
+from functools import cache
+from pathlib import Path
 from typing import Final
 
 # Descriptors kept for one process; threads beyond that are opened at each look.
@@ -12,7 +16,10 @@ _STATUS_BYTES: Final = 8192
 _TIMES_ON: Final = 2
 _UNKNOWN: Final = -1
 _SWITCHES: Final = re.compile(rb"voluntary_ctxt_switches:\t(\d+)")
-_HAS_SYSCALL: Final = os.path.exists("/proc/self/syscall")  # noqa: PTH110 (asked once, at import)
+# What /proc says of a thread that does not wait for anything, by file.
+_RUNNING_MARKS: Final = {"wchan": b"0", "syscall": b"running"}
+# Tries, a millisecond each, to see a thread of ours asleep.
+_TRIES: Final = 50
 _SHARES_ONLY_CPU: Final = len(os.sched_getaffinity(0)) == 1
 
 
@@ -24,7 +31,7 @@ class ThreadClock:
     """
     The scheduler's account of one thread.
 
-    Source: Documentation/scheduler/sched-stats.rst (``schedstat``), proc_pid_syscall(5), proc_pid_stat(5).
+    Source: Documentation/scheduler/sched-stats.rst (``schedstat``), proc_pid_wchan(5), proc_pid_stat(5).
     """
 
     def __init__(self, pid: int, tid: int, *, keep: bool) -> None:
@@ -41,8 +48,9 @@ class ThreadClock:
         """
         folder = f"/proc/{pid}/task/{tid}/"
         self._schedstat_path = folder + "schedstat"
-        # The first is half as dear, and needs the same right as reading memory; some kernels lack it.
-        self._state_path = folder + ("syscall" if _HAS_SYSCALL else "stat")
+        state_file = choose_state_file()
+        self._running_mark = _RUNNING_MARKS.get(state_file, b"")
+        self._state_path = folder + state_file
         self._status_path = folder + "status"
         self._before = b""
         self._may_run = True
@@ -90,10 +98,24 @@ class ThreadClock:
 
     def _is_running(self) -> bool:
         line = self._read(self._state, self._state_path, _STAT_BYTES)
-        if _HAS_SYSCALL:
-            return line.startswith(b"running")
+        if self._running_mark:
+            return line.startswith(self._running_mark)
         mark = line.rfind(b") ")
         return line[mark + 2 : mark + 3] == b"R"
+
+    def is_off_cpu(self) -> bool:
+        """
+        Return whether a look now would most likely not count: it sleeps, or waits for a CPU and has slept before.
+
+        What it costs to tell waiting is spared where the last look that was taken found no waiting.
+        """
+        if not self.is_running():
+            return True
+        if self.on_cpu or not self.slept or _SHARES_ONLY_CPU:
+            return False
+        on = self._times_on()
+        self.on_cpu = on == 0 or on - self._times_off()[1] != self._off_cpu
+        return not self.on_cpu
 
     def was_on_cpu(self) -> bool:
         """
@@ -104,8 +126,9 @@ class ThreadClock:
         last look, and waits, was taken off in the middle of its work: it counts, unless there is better (see `slept`).
 
         A thread was put on a CPU as often as it was taken off; one that is on a CPU, once more; one that has gone to
-        sleep since was on one. Where the kernel does not count, or the one CPU that we may use is taken from the thread
-        by us, all that run or wait to count.
+        sleep since, and ran for some time before that, was on one (a kernel may leave one that sleeps in the queue for
+        a while, and call it running). Where the kernel does not count, or the one CPU that we may use is taken from the
+        thread by us, all that run or wait to count.
         """
         if _SHARES_ONLY_CPU:
             return True
@@ -114,22 +137,25 @@ class ThreadClock:
         # At the first look it is not known, and to take it for a sleeper would throw away a whole window's work.
         self.slept |= not stayed and self._voluntary != _UNKNOWN
         self._voluntary = voluntary
-        on = self._times_on()
-        self.on_cpu = on == 0 or on - off != self._off_cpu or not self._is_running()
+        line = self._read(self._schedstat, self._schedstat_path, _SCHEDSTAT_BYTES)
+        on = _times_on(line)
+        self.on_cpu = on == 0 or on - off != self._off_cpu
+        if not self.on_cpu and _run_time(line) != _run_time(self._before):
+            self.on_cpu = not self._is_running()
         return self.on_cpu or stayed
 
     def _calibrate(self) -> None:
         """Note what the difference is for a thread that sleeps: 0, unless a kernel counts otherwise than we know."""
         if self._is_calibrated:
             return
-        before, (_, off), after = self._times_on(), self._times_off(), self._times_on()
+        before = self._times_on()
+        _, off = self._times_off()
+        after = self._times_on()
         if before == after and not self._is_running():
             self._off_cpu, self._is_calibrated = after - off, True
 
     def _times_on(self) -> int:
-        """Return how often it was put on a CPU. Source: kernel/sched/stats.h, sched_info_arrive()."""
-        fields = self._read(self._schedstat, self._schedstat_path, _SCHEDSTAT_BYTES).split()
-        return int(fields[2]) if len(fields) > _TIMES_ON else 0
+        return _times_on(self._read(self._schedstat, self._schedstat_path, _SCHEDSTAT_BYTES))
 
     def _times_off(self) -> tuple[int, int]:
         """Return how often it went to sleep, and how often it was taken off in all. Source: __schedule()."""
@@ -148,3 +174,44 @@ class ThreadClock:
                 os.close(opened)
         except OSError:
             raise ThreadGoneError from None
+
+
+def _times_on(schedstat: bytes) -> int:
+    """Return how often a thread was put on a CPU. Source: kernel/sched/stats.h, sched_info_arrive()."""
+    fields = schedstat.split()
+    return int(fields[2]) if len(fields) > _TIMES_ON else 0
+
+
+def _run_time(schedstat: bytes) -> bytes:
+    """Return for how long it was on one, up to the last tick or the time it was taken off."""
+    return schedstat.partition(b" ")[0]
+
+
+@cache
+def choose_state_file() -> str:
+    """
+    Return the file of a thread's folder that tells whether it runs.
+
+    ``wchan`` is the one that takes a thread for running until it has left the CPU: on the way to sleep, setting a timer
+    takes long in a virtual machine, and that is CPU time of the call that waits. ``syscall`` and ``stat`` say from the
+    first moment on that it sleeps. Some kernels lack the first two, or fill in the same for all threads.
+    Source: fs/proc/base.c, proc_pid_wchan() and proc_pid_syscall(); kernel/sched/core.c, get_wchan().
+    """
+    over = threading.Event()
+    sleeper = threading.Thread(target=over.wait, name="sleeper", daemon=True)
+    sleeper.start()
+    try:
+        for name, mark in _RUNNING_MARKS.items():
+            own = Path(f"/proc/self/task/{threading.get_native_id()}/{name}")
+            others = Path(f"/proc/self/task/{sleeper.native_id}/{name}")
+            for _ in range(_TRIES):
+                try:
+                    says_so = own.read_bytes().startswith(mark)
+                    if says_so and not others.read_bytes().startswith(mark):
+                        return name
+                except OSError:
+                    break
+                time.sleep(0.001)
+    finally:
+        over.set()
+    return "stat"

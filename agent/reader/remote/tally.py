@@ -31,13 +31,13 @@ class Tally:
         self.counts.clear()
         self.lost = 0
 
-    def add(self, looks: Iterable[Look]) -> None:
-        """Count what was seen at one time."""
-        for look in looks:
+    def add(self, looks: Iterable[tuple[Look, int]]) -> None:
+        """Count what was seen at one time, each with how many looks it stands for."""
+        for look, weight in looks:
             if len(self.counts) >= STACKS_MAX and look not in self.counts:
-                self.lost += 1
+                self.lost += weight
             else:
-                self.counts[look] += 1
+                self.counts[look] += weight
 
     def samples(self, threads: Sequence[PythonThread], period_ns: int, *, recheck: bool) -> Iterator[Sample]:
         """

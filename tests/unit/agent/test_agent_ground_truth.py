@@ -94,7 +94,9 @@ THREADS = [rounds]
 """
 
 
-def watch(process, samples_min: int, seconds_max: float, window_s: float) -> tuple[dict[str, int], int]:
+def watch(
+    process, samples_min: int, seconds_max: float, window_s: float, off_cpu_every: int
+) -> tuple[dict[str, int], int]:
     """Return the CPU nanoseconds of each function, as the agent accounts them, and how many samples that rests on."""
     stat = read_stat(process.pid)
     watched = open_process(stat, {})
@@ -102,7 +104,7 @@ def watch(process, samples_min: int, seconds_max: float, window_s: float) -> tup
     account = Account(watched, start=now, start_cpu_ns=watched.stat.cpu_ns, carry_s_max=60.0, clocks=None)
     session = Session(watched, account)
     assert find_target(process.pid) == watched.target
-    engine = RemoteEngine(pace=Pace(100.0), window_s=window_s)
+    engine = RemoteEngine(pace=Pace(100.0), window_s=window_s, off_cpu_every=off_cpu_every)
     used: dict[str, int] = {}
     samples = 0
     deadline = time.monotonic() + seconds_max
@@ -120,12 +122,16 @@ def watch(process, samples_min: int, seconds_max: float, window_s: float) -> tup
     return used, samples
 
 
-@pytest.mark.parametrize("program", [CONVOY, WAITERS, ONE_THREAD], ids=["convoy", "waiters", "one thread"])
-def test_cpu_time_goes_to_the_code_that_used_it(start_process, program):
+@pytest.mark.parametrize(
+    ("program", "off_cpu_every"),
+    [(CONVOY, 1), (WAITERS, 1), (ONE_THREAD, 1), (ONE_THREAD, 8)],
+    ids=["convoy", "waiters", "one thread", "one thread, few looks"],
+)
+def test_cpu_time_goes_to_the_code_that_used_it(start_process, program, off_cpu_every):
     """Each function's share of the CPU time is what the program measured itself; waiting gets what waking costs."""
     process = start_process(PYTHON, "-c", HEAD + program + TAIL)
     process.stdout.readline()
-    used, samples = watch(process, 300, 25.0, 2.0)
+    used, samples = watch(process, 300, 25.0, 2.0, off_cpu_every)
     process.stdin.write(b"\n")
     process.stdin.flush()
     truth = json.loads(process.stdout.readline())
