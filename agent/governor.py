@@ -24,7 +24,7 @@ from pyrometer.units import NS_PER_S
 
 T = TypeVar("T")
 
-RATES_HZ: Final = (19.0, 11.0, 5.0, 2.0)
+RATES_HZ: Final = (19.0, 13.0, 9.0, 6.0, 4.0, 3.0, 2.0)
 # How many times rarer than the settings say processes are looked after.
 SCAN_FACTORS: Final = (1, 2, 5)
 # Seconds of the budget that may be saved up: a minute is then at most this much over, a fifth with what is late.

@@ -1,7 +1,7 @@
 """
 Is each service's flame graph right, and does the host's CPU time add up?
 
-    python -m benchmarks.host_adds_up [--seconds 60] [--markdown]
+    python -m benchmarks.host_adds_up [--seconds 300] [--markdown]
 
 Starts a small host's services (a job on NumPy arrays, an asyncio server and a gunicorn tree under load, a web process
 that idles), the real collector and `pyrometer agent run` with its defaults. Checks that the functions which do the work
@@ -94,7 +94,7 @@ class BusyLog:
 def main() -> None:
     """Run the host, print both tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--seconds", type=float, default=300.0)
     parser.add_argument("--markdown", action="store_true", help="write the tables into the page")
     options = parser.parse_args()
     log = BusyLog()
