@@ -197,13 +197,21 @@ class HostsAnswer(msgspec.Struct, kw_only=True):
     series: list[MetricSeries]
 
 
+class Shortage(msgspec.Struct, kw_only=True, frozen=True):
+    """What is missing before something can be tested: how many more of what, in the release that has the fewest."""
+
+    more: int
+    unit: Literal["buckets", "samples", "requests"]
+
+
 class Change(msgspec.Struct, kw_only=True):
     """
     A difference candidate minus baseline, with its confidence interval.
 
     ``absolute``, ``low`` and ``high`` are in the unit its holder names; ``relative`` is absolute over baseline, null
     where the baseline is 0. ``p_value`` is two-sided; ``q_value`` is after Benjamini-Hochberg over the whole answer,
-    the service's own ``cpu`` excepted, which is one test by itself.
+    the service's own ``cpu`` excepted, which is one test by itself. ``needs`` says what is missing where the verdict is
+    ``not_enough_data``; null where nothing was received that could grow into enough.
     """
 
     baseline: float
@@ -215,6 +223,7 @@ class Change(msgspec.Struct, kw_only=True):
     p_value: float | None
     q_value: float | None
     verdict: Verdict
+    needs: Shortage | None = None
 
 
 class FunctionChange(msgspec.Struct, kw_only=True):

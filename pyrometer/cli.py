@@ -18,6 +18,7 @@ COMMANDS: Final[dict[str, tuple[str, str, str]]] = {
     "doctor": ("agent.commands.doctor", "agent", "Say what the agent can see on this host, and how to mend the rest."),
     "agent": ("agent.commands.daemon", "agent", "The agent that watches this host."),
     "detect": ("collector.detect_command", "collector", "Find the changes along series of a CSV file."),
+    "check": ("collector.check.command", "collector", "Compare two releases: what got slower or dearer."),
     "query": ("pyrometer.query_command", "all", "Print what any route of the query API answers."),
     "collector": ("collector.commands", "collector", "The collector, its store and its API."),
     "dashboard": ("dashboard.commands", "dashboard", "The web pages."),

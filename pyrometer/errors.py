@@ -10,10 +10,14 @@ The errors that cross module boundaries, and the exit code each one ends a comma
     ├── DecodeError (1)             bytes that are not what they claim to be
     └── UnreachableError (1)        the other program does not answer
 
-Exit codes: 0 ok, 1 failure, 2 usage or config, 3 permission, 4 target not found or gone, 130 interrupted.
+Exit codes: 0 ok, 1 failure, 2 usage or config, 3 permission, 4 target not found or gone, 5 regression found, 130
+interrupted.
 """
 
 from typing import ClassVar
+
+# Ends `pyrometer check`.
+REGRESSION_FOUND = 5
 
 EXIT_CODES: dict[int, str] = {
     0: "success (SIGTERM after a clean shutdown included)",
@@ -21,6 +25,7 @@ EXIT_CODES: dict[int, str] = {
     2: "usage or configuration",
     3: "permission denied or missing capability",
     4: "target not found or gone",
+    REGRESSION_FOUND: "regression found",
     130: "interrupted",
 }
 

@@ -2,13 +2,12 @@
 
 import sys
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any, Final
 
 import click
 import msgspec
 
-from pyrometer.client import CollectorClient, Credentials
+from pyrometer.client_options import client_of, collector_options
 from pyrometer.errors import PyrometerError
 from pyrometer.text import printable
 
@@ -19,39 +18,20 @@ _MEDIA_TYPES: Final = {
 }
 # A longer cell is cut: a table is for reading.
 _CELL_CHARS_MAX: Final = 60
-_FILE: Final = click.Path(path_type=Path)
 
 
 @click.command("query", context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("route")
 @click.argument("parameters", nargs=-1, metavar="[KEY=VALUE]...")
 @click.option("--format", "form", type=click.Choice(list(_MEDIA_TYPES)), default="table", show_default=True)
-@click.option("--collector", "url", metavar="URL", envvar="PYROMETER_URL", default="http://127.0.0.1:4318")
-@click.option("--token-file", metavar="FILE", envvar="PYROMETER_TOKEN_FILE", type=_FILE, help="Holds a token to send.")
-@click.option("--ca-file", metavar="FILE", envvar="PYROMETER_CA_FILE", type=_FILE, help="PEM: authorities to trust.")
-@click.option(
-    "--certificate-file", metavar="FILE", type=_FILE, help="PEM: our certificate and key, if one is asked for."
-)
-@click.option("--timeout", "timeout_s", metavar="SECONDS", type=click.FloatRange(0.1, 3600), default=60.0)
-def command(
-    *,
-    route: str,
-    parameters: tuple[str, ...],
-    form: str,
-    url: str,
-    token_file: Path | None,
-    ca_file: Path | None,
-    certificate_file: Path | None,
-    timeout_s: float,
-) -> None:
+@collector_options
+def command(*, route: str, parameters: tuple[str, ...], form: str, url: str, **flags: Any) -> None:
     """
     Print what ROUTE of the query API answers, such as: pyrometer query functions service=checkout start=-1h
 
     The routes and their parameters are listed in docs/reference/api.md, and by the collector under /openapi.json.
     """
-    credentials = Credentials(token_file=token_file, ca_file=ca_file, certificate_file=certificate_file)
-    client = CollectorClient(url, timeout_s, credentials=credentials)
-    body = client.raw(route, _named(parameters), media_type=_MEDIA_TYPES[form])
+    body = client_of(url=url, **flags).raw(route, _named(parameters), media_type=_MEDIA_TYPES[form])
     if form == "arrow":
         if sys.stdout.isatty():
             raise click.UsageError("Arrow is not for a terminal: redirect it to a file")

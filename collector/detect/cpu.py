@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from collector.detect.ratio import Release, binomial_variance, compare_ratios
 from collector.detect.settings import CompareSettings
-from collector.detect.verdicts import Jury, a_change, untested
-from pyrometer.api import Change
+from collector.detect.verdicts import Jury, a_change, more_buckets, untested
+from pyrometer.api import Change, Shortage
 from pyrometer.units import NS_PER_MS
 
 FloatArray = NDArray[np.float64]
@@ -57,16 +57,19 @@ def compare_cpu(
     """
     n_functions = len(baseline.self_ns)
     sides = (_release(baseline), _release(candidate))
-    if min(len(baseline.work), len(candidate.work)) < max(settings.buckets_min, _TOO_FEW_TO_ESTIMATE):
-        changes = [untested(*pair) for pair in zip(_ratios(sides[0]), _ratios(sides[1]), strict=True)]
+    n_buckets, needed = min(len(baseline.work), len(candidate.work)), max(settings.buckets_min, _TOO_FEW_TO_ESTIMATE)
+    if n_buckets < needed:
+        needs = more_buckets(n_buckets, needed)
+        changes = [untested(*pair, needs=needs) for pair in zip(_ratios(sides[0]), _ratios(sides[1]), strict=True)]
     else:
-        changes = _tested(sides, _enough(baseline, candidate, settings), paired=paired, settings=settings, jury=jury)
+        missing = _missing_samples(baseline, candidate, settings)
+        changes = _tested(sides, missing, paired=paired, settings=settings, jury=jury)
     return CpuChanges(service=changes[0], self_cpu=changes[1 : n_functions + 1], total_cpu=changes[n_functions + 1 :])
 
 
 def _tested(
     sides: tuple[Release, Release],
-    enough: list[bool],
+    missing: list[int],
     *,
     paired: bool,
     settings: CompareSettings,
@@ -74,7 +77,7 @@ def _tested(
 ) -> list[Change]:
     found = compare_ratios(sides[0], sides[1], paired=paired, confidence=settings.confidence)
     changes = []
-    for row, is_enough in enumerate(enough):
+    for row, more in enumerate(missing):
         before, after = found.baseline[row] / NS_PER_MS, found.candidate[row] / NS_PER_MS
         if before == 0 and after == 0:
             changes.append(untested(0.0, 0.0, "no_change"))
@@ -84,14 +87,15 @@ def _tested(
             candidate=float(after),
             low=float(found.low[row] / NS_PER_MS),
             high=float(found.high[row] / NS_PER_MS),
-            p_value=float(found.p_value[row]) if is_enough else None,
+            p_value=None if more else float(found.p_value[row]),
             verdict="not_enough_data",
+            needs=Shortage(more=more, unit="samples") if more else None,
         )
-        if is_enough and row == 0:
+        if row == 0:
             alone = Jury(settings)
             alone.test(change)
             alone.judge()
-        elif is_enough:
+        elif not more:
             jury.test(change)
         changes.append(change)
     return changes
@@ -118,16 +122,13 @@ def _self_samples(costs: Costs) -> FloatArray:
     return samples
 
 
-def _enough(baseline: Costs, candidate: Costs, settings: CompareSettings) -> list[bool]:
-    """Return which rows rest on enough samples; a row whose cost was accounted, not sampled, always does."""
-    rows = [True]
-    for samples in (
-        _self_samples(baseline) + _self_samples(candidate),
-        baseline.function_samples + candidate.function_samples,
-    ):
-        accounted = baseline.function_samples + candidate.function_samples == 0
-        rows.extend(bool(enough) for enough in (samples >= settings.samples_min) | accounted)
-    return rows
+def _missing_samples(baseline: Costs, candidate: Costs, settings: CompareSettings) -> list[int]:
+    """Return how many samples each row lacks; a row whose cost was accounted, not sampled, lacks none."""
+    both = baseline.function_samples + candidate.function_samples
+    own = _self_samples(baseline) + _self_samples(candidate)
+    rows = np.concatenate([own, both])
+    lacking = np.where(np.tile(both == 0, 2), 0, np.ceil(settings.samples_min - rows))
+    return [0, *(int(more) for more in np.maximum(lacking, 0))]
 
 
 def _ratios(side: Release) -> list[float]:

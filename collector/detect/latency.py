@@ -6,8 +6,8 @@ import numpy as np
 
 from collector.detect.bootstrap import STATISTICS, Differences, Requests, compare_requests, estimate
 from collector.detect.settings import CompareSettings
-from collector.detect.verdicts import Jury, a_change, untested
-from pyrometer.api import Change
+from collector.detect.verdicts import Jury, a_change, more_buckets, untested
+from pyrometer.api import Change, Shortage
 from pyrometer.units import NS_PER_MS
 
 
@@ -30,8 +30,9 @@ def compare_operation(
     jury: Jury,
 ) -> OperationChanges:
     """Test mean, p50, p95, p99 and error rate of one operation, and hand those with enough data to the jury."""
-    if min(len(baseline.errors), len(candidate.errors)) < settings.buckets_min:
-        return _not_tested(baseline, candidate, first_index)
+    n_buckets = min(len(baseline.errors), len(candidate.errors))
+    if n_buckets < settings.buckets_min:
+        return _not_tested(baseline, candidate, first_index, more_buckets(n_buckets, settings.buckets_min))
     found = compare_requests(
         baseline,
         candidate,
@@ -40,7 +41,7 @@ def compare_operation(
         confidence=settings.confidence,
         resamples=settings.resamples,
     )
-    least = min(baseline.total, candidate.total)
+    least = int(min(baseline.total, candidate.total))
     needed = {
         "mean": settings.requests_min,
         "p50": settings.requests_min,
@@ -50,9 +51,9 @@ def compare_operation(
     }
     changes = {}
     for row, statistic in enumerate(STATISTICS):
-        enough = least >= needed[statistic]
-        change = _change(found, row, scale=1.0 if statistic == "error_rate" else NS_PER_MS, enough=enough)
-        if enough:
+        missing = max(needed[statistic] - least, 0)
+        change = _change(found, row, scale=1.0 if statistic == "error_rate" else NS_PER_MS, missing=missing)
+        if not missing:
             is_rate = statistic == "error_rate"
             jury.test(
                 change, absolute_min=settings.error_rate_change_min if is_rate else settings.latency_change_min_ms
@@ -63,24 +64,25 @@ def compare_operation(
     )
 
 
-def _not_tested(baseline: Requests, candidate: Requests, first_index: int) -> OperationChanges:
+def _not_tested(baseline: Requests, candidate: Requests, first_index: int, needs: Shortage) -> OperationChanges:
     changes = {}
     for row, statistic in enumerate(STATISTICS):
         scale = 1.0 if statistic == "error_rate" else NS_PER_MS
         before, after = (float(estimate(side, first_index)[row]) / scale for side in (baseline, candidate))
-        changes[statistic] = untested(before, after)
+        changes[statistic] = untested(before, after, needs=needs)
     return OperationChanges(
         changes=changes, baseline_requests=int(baseline.total), candidate_requests=int(candidate.total)
     )
 
 
-def _change(found: Differences, row: int, *, scale: float, enough: bool) -> Change:
+def _change(found: Differences, row: int, *, scale: float, missing: int) -> Change:
     low, high, p_value = (float(column[row]) for column in (found.low, found.high, found.p_value))
     return a_change(
         baseline=float(found.baseline[row]) / scale,
         candidate=float(found.candidate[row]) / scale,
         low=low / scale,
         high=high / scale,
-        p_value=p_value if enough and np.isfinite(p_value) else None,
+        p_value=p_value if not missing and np.isfinite(p_value) else None,
         verdict="not_enough_data",
+        needs=Shortage(more=missing, unit="requests") if missing else None,
     )

@@ -6,7 +6,7 @@ import numpy as np
 
 from collector.detect.discovery import benjamini_hochberg
 from collector.detect.settings import CompareSettings
-from pyrometer.api import Change, Verdict
+from pyrometer.api import Change, Shortage, Verdict
 
 _WORST_FIRST: Final[tuple[Verdict, ...]] = ("regression", "improvement", "no_change", "not_enough_data")
 
@@ -46,7 +46,14 @@ class Jury:
 
 
 def a_change(
-    *, baseline: float, candidate: float, low: float, high: float, p_value: float | None, verdict: Verdict
+    *,
+    baseline: float,
+    candidate: float,
+    low: float,
+    high: float,
+    p_value: float | None,
+    verdict: Verdict,
+    needs: Shortage | None = None,
 ) -> Change:
     """Return a change before it is judged."""
     absolute = candidate - baseline
@@ -60,15 +67,29 @@ def a_change(
         p_value=p_value,
         q_value=None,
         verdict=verdict,
+        needs=needs,
     )
 
 
-def untested(baseline: float, candidate: float, verdict: Verdict = "not_enough_data") -> Change:
+def untested(
+    baseline: float, candidate: float, verdict: Verdict = "not_enough_data", *, needs: Shortage | None = None
+) -> Change:
     """Return a change that was not tested; its interval is the difference itself."""
     difference = candidate - baseline
     return a_change(
-        baseline=baseline, candidate=candidate, low=difference, high=difference, p_value=None, verdict=verdict
+        baseline=baseline,
+        candidate=candidate,
+        low=difference,
+        high=difference,
+        p_value=None,
+        verdict=verdict,
+        needs=needs,
     )
+
+
+def more_buckets(seen: int, needed: int) -> Shortage:
+    """Return how many time buckets are missing; at least 1, for whom fewer than needed were seen."""
+    return Shortage(more=max(needed - seen, 1), unit="buckets")
 
 
 def worst(verdicts: list[Verdict]) -> Verdict:
