@@ -122,6 +122,7 @@ def _build_loop(
         metrics,
         processes_max=settings.targets.processes_max,
         take_stacks=stacks.take,
+        billed=accounts,
     )
     return SamplingLoop(
         settings,

@@ -70,8 +70,9 @@ class Watchlist:
 
     @property
     def left(self) -> Mapping[Target, int]:
-        """CPU time in nanoseconds reported of each process that is not watched any more."""
-        return self._left
+        """CPU time in nanoseconds reported of each process that is not watched any more, on whatever bill."""
+        left = dict(self._ledger.billed) if self._ledger else {}
+        return left | {target: max(cpu_ns, left.get(target, 0)) for target, cpu_ns in self._left.items()}
 
     @property
     def pids(self) -> set[int]:

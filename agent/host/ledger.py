@@ -66,6 +66,7 @@ class HostLedger:
         *,
         processes_max: int,
         take_stacks: TakeStacks = lambda _: {},
+        billed: Mapping[Target, int] | None = None,
         proc: str = "/proc",
     ) -> None:
         """
@@ -77,6 +78,7 @@ class HostLedger:
             metrics: Where it counts.
             processes_max: Most processes read; what those beyond used shows as time that none accounts for.
             take_stacks: Gives stacks of processes that are not watched, where an engine reads any.
+            billed: CPU time in nanoseconds that an earlier ledger or watch has reported of each process.
             proc: Where procfs is mounted.
         """
         self._settings = settings
@@ -87,10 +89,15 @@ class HostLedger:
         self._proc = proc
         self._own_pid = os.getpid()
         self._unaccounted = _unaccounted_frame(proc)
-        self._clocks: dict[int, _Clock] = {}
+        self._clocks = {each.pid: _Clock(each.start_ticks, cpu_ns) for each, cpu_ns in (billed or {}).items()}
         self._settled: tuple[Moment, int] | None = None
         self._settled_ticks = 0
         self._debt_ns = 0
+
+    @property
+    def billed(self) -> Mapping[Target, int]:
+        """CPU time in nanoseconds on the bill, or older than it, of each process that nobody watches."""
+        return {Target(pid, clock.start_ticks): clock.cpu_ns for pid, clock in self._clocks.items()}
 
     def is_due(self, now: Moment) -> bool:
         """Return whether a window has passed since the last `settle`."""
@@ -170,11 +177,12 @@ class HostLedger:
                 continue
             command, flags, start_ticks, cpu_ns = fields
             before = self._clocks.get(pid)
-            if before is not None and before == (start_ticks, cpu_ns):
-                clocks[pid] = before  # idle, as most are
+            is_known = before is not None and before.start_ticks == start_ticks
+            if before is not None and is_known and (self._settled is None or before.cpu_ns == cpu_ns):
+                clocks[pid] = before  # idle, as most are; or its time since an earlier ledger waits for the next window
                 continue
             clocks[pid] = _Clock(start_ticks, cpu_ns)
-            if before is not None and before.start_ticks == start_ticks:
+            if before is not None and is_known:
                 used_ns = cpu_ns - before.cpu_ns
             else:
                 used_ns = cpu_ns if 0 < settled_ticks <= start_ticks else 0

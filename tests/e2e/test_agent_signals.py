@@ -45,6 +45,8 @@ class RunningAgent(Program):
             # Nothing here is about the budget, which a busy host and metrics each second would use up.
             "budget": {"cpu_percent": 100.0},
             "metrics": {"interval_s": 1.0},
+            # A process is on the host's bill until it is known to be one of the service: on a busy machine for long.
+            "ledger": {"window_s": 300.0},
             "export": {"endpoint": endpoint, "retry_s": 0.2},
             "http": {"address": f"127.0.0.1:{free_port()}"},
         }
@@ -117,7 +119,9 @@ def test_a_reload_applies_and_loses_no_cpu_time(tmp_path, service):
             agent.reload(expecting="settings reloaded: targets.deny")
             poll(lambda: watched(agent) == 0, what="the rule at work")
             used_ns = read_stat(pid).cpu_ns
-            poll(lambda: abs(used_ns - sink.cpu_ns(service)) <= 2 * TICK_NS, what=f"all {used_ns} ns")
+            with contextlib.suppress(AssertionError):
+                poll(lambda: abs(used_ns - sink.cpu_ns(service)) <= 2 * TICK_NS)
+            assert sink.cpu_ns(service) == pytest.approx(used_ns, abs=2 * TICK_NS)
             code, _ = agent.stop()
 
     assert 0 == code
