@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from pyrometer import semconv
 from pyrometer.units import NS_PER_MS, NS_PER_S
 from pyrometer.values import Frame, Profile, Sample, Stack
 
@@ -31,7 +32,16 @@ _TABLE_COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "function_cost": ("service", "version", "bucket", "function", "file", "self_ns", "total_ns", "samples"),
     "service_cost": ("service", "version", "host", "bucket", "cpu_ns", "samples", "observed_ns", "windows"),
+    "window_quality": (
+        *("service", "sample_type", "version", "host", "bucket", "total_value", "seen_value", "samples"),
+        *("sampled_ns", "looks", "late", "lost", "errors", "unstable", "cut"),
+    ),
 }
+# Of `Profile.quality`, in the order of the last columns of window_quality.
+_QUALITY: Final = (
+    *(semconv.WINDOW_SAMPLED_NS, semconv.WINDOW_LOOKS, semconv.WINDOW_LATE, semconv.WINDOW_LOST),
+    *(semconv.WINDOW_ERRORS, semconv.WINDOW_UNSTABLE, semconv.WINDOW_CUT),
+)
 
 
 class KnownContent:
@@ -109,12 +119,24 @@ class _Builder:
                 *(service, version, profile.sample_type, self._stack_id(sample.stack), series_id),
                 *(ts_ms, duration_ms, sample.thread_id, sample.count, sample.value),
             )
-        if profile.sample_type == "cpu":
-            self._add_costs(profile, service, version, host)
-
-    def _add_costs(self, profile: Profile, service: str, version: str, host: str) -> None:
         middle_s = (profile.start_unix_ns + profile.duration_ns // 2) // NS_PER_S
         bucket = middle_s - middle_s % BUCKET_S
+        self._add_quality(profile, service, version, host, bucket)
+        if profile.sample_type == "cpu":
+            self._add_costs(profile, service, version, host, bucket)
+
+    def _add_quality(self, profile: Profile, service: str, version: str, host: str, bucket: int) -> None:
+        self._rows.add(
+            "window_quality",
+            *(service, profile.sample_type, version, host, bucket),
+            sum(sample.value for sample in profile.samples),
+            # What no look saw is accounted on stacks of count 0.
+            sum(sample.value for sample in profile.samples if sample.count),
+            sum(sample.count for sample in profile.samples),
+            *(profile.quality.get(name, 0) for name in _QUALITY),
+        )
+
+    def _add_costs(self, profile: Profile, service: str, version: str, host: str, bucket: int) -> None:
         for (function, file), (self_ns, total_ns, count) in sorted(function_sums(profile.samples).items()):
             self._rows.add("function_cost", service, version, bucket, function, file, self_ns, total_ns, count)
         cpu_ns = sum(sample.value for sample in profile.samples)

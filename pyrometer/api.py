@@ -65,6 +65,27 @@ class ServicesAnswer(msgspec.Struct, kw_only=True):
     services: list[ServiceRow]
 
 
+class WindowQuality(msgspec.Struct, kw_only=True):
+    """
+    How what is shown was sampled.
+
+    ``rate_hz``: looks a second at each process, while it was sampled. ``coverage``: the share of the values (CPU time)
+    that stacks stand for which were seen, 0 to 1; both null where the sender does not say how it looked.
+    ``unstable_share``, ``cut_share``: of the samples, those without their leaf part ("[unstable]"), and without their
+    root. ``late``, ``lost``: looks that came late, or not at all. ``errors``: samples that failed.
+    """
+
+    rate_hz: float | None = None
+    coverage: float | None = None
+    unstable_share: float = 0.0
+    cut_share: float = 0.0
+    samples: int = 0
+    looks: int = 0
+    late: int = 0
+    lost: int = 0
+    errors: int = 0
+
+
 class FlamegraphAnswer(msgspec.Struct, kw_only=True):
     """
     Answer of ``/flamegraph``: a tree as columns, in pre-order, parents before children, node 0 the root "all".
@@ -91,6 +112,7 @@ class FlamegraphAnswer(msgspec.Struct, kw_only=True):
     start: list[float]
     total: list[float]
     self: list[float]
+    quality: WindowQuality = msgspec.field(default_factory=WindowQuality)
     base_total_value: float | None = None
     base_total: list[float] | None = None
     base_self: list[float] | None = None
@@ -117,6 +139,7 @@ class FunctionsAnswer(msgspec.Struct, kw_only=True):
     service: str
     currency: str
     functions: list[FunctionRow]
+    quality: WindowQuality = msgspec.field(default_factory=WindowQuality)
 
 
 class OperationRow(msgspec.Struct, kw_only=True):

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from collector.api.context import Context
 from collector.api.parameters import FlamegraphQuery
+from collector.api.quality import window_quality
 from collector.api.times import Span, parse_span
 from pyrometer.api import FlamegraphAnswer
 from pyrometer.tree import OTHER_NAME, build_tree
@@ -57,6 +58,14 @@ def flamegraph(context: Context, query: FlamegraphQuery) -> FlamegraphAnswer:
         start=tree.start,
         total=tree.total,
         self=tree.self,
+        quality=window_quality(
+            context,
+            span,
+            service=query.service,
+            versions=query.versions,
+            hosts=[] if query.host is None else [query.host],
+            sample_type=query.sample_type,
+        ),
         base_total_value=tree.base_total_value,
         base_total=tree.base_total,
         base_self=tree.base_self,

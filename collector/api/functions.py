@@ -4,6 +4,7 @@ from typing import Any
 
 from collector.api.context import Context, parameters, seen_seconds
 from collector.api.parameters import FunctionsQuery
+from collector.api.quality import window_quality
 from pyrometer.api import FunctionRow, FunctionsAnswer
 from pyrometer.units import NS_PER_S
 
@@ -22,6 +23,7 @@ def functions(context: Context, query: FunctionsQuery) -> FunctionsAnswer:
         service=query.service,
         currency=context.prices.currency,
         functions=[_row(context, row, cpu_ns=whole["cpu_ns"], seconds=seconds) for row in rows],
+        quality=window_quality(context, span, service=query.service, versions=query.versions, hosts=[]),
     )
 
 

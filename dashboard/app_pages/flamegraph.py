@@ -82,3 +82,5 @@ st.dataframe(
     column_config=functions_columns(functions.currency),
     alt="Functions by their own CPU time",
 )
+if sampled := view.sampling(functions.quality):
+    st.caption(" · ".join(sampled))

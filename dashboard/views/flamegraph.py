@@ -3,7 +3,7 @@
 import pandas as pd
 
 from dashboard.views.text import name_cell, visible
-from pyrometer.api import FlamegraphAnswer, FunctionsAnswer
+from pyrometer.api import FlamegraphAnswer, FunctionsAnswer, WindowQuality
 from pyrometer.units import NS_PER_S, format_duration
 
 
@@ -42,4 +42,20 @@ def summary(answer: FlamegraphAnswer) -> str:
     parts.append(f"{len(answer.depth):,} boxes")
     if answer.folded:
         parts.append(f"{answer.folded:,} smallest folded into “(other)”")
-    return " · ".join(parts)
+    return " · ".join([*parts, *sampling(answer.quality)])
+
+
+def sampling(quality: WindowQuality) -> list[str]:
+    """Return what there is to say on how the data was sampled, a part each; nothing where nobody knows."""
+    parts = []
+    if quality.rate_hz is not None:
+        parts.append(f"{quality.rate_hz:.3g} looks a second")
+    if quality.coverage is not None:
+        parts.append(f"{quality.coverage:.0%} of the time seen in stacks")
+    if quality.looks:
+        parts.append(f"{quality.unstable_share:.2%} unstable")
+    if quality.cut_share:
+        parts.append(f"{quality.cut_share:.2%} cut at the root")
+    if missed := quality.lost + quality.errors:
+        parts.append(f"{missed:,} looks lost")
+    return parts

@@ -10,6 +10,7 @@ from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
 from collector.profile_rows import KnownContent, profiles_to_rows
 from collector.store.protocol import Store
+from pyrometer import semconv
 from pyrometer.values import Frame, Profile, Sample
 
 NS_PER_S = 10**9
@@ -77,6 +78,13 @@ def a_profile(release, host, start_s, *, render_ms, price_ms, service="shop") ->
             "service.version": release,
             "host.name": host,
             "process.pid": 100,
+        },
+        # Looked at 950 times in 5 s; one sample of each window is unstable.
+        quality={
+            semconv.WINDOW_LOOKS: 950,
+            semconv.WINDOW_SAMPLED_NS: 5 * NS_PER_S,
+            semconv.WINDOW_LOST: 2,
+            semconv.WINDOW_UNSTABLE: 1,
         },
     )
 

@@ -10,9 +10,9 @@ from collector.api.limits import ApiLimits
 from collector.api.routes import ROUTES
 from collector.cost import Prices
 from collector.store.statements import query_names, query_text
-from pyrometer.api import CompareAnswer, FlamegraphAnswer, HostsAnswer, ServicesAnswer
+from pyrometer.api import CompareAnswer, FlamegraphAnswer, FunctionsAnswer, HostsAnswer, ServicesAnswer, WindowQuality
 from tests.contract.api_client import ask
-from tests.contract.api_data import HOSTILE, NS_PER_S, write_fleet
+from tests.contract.api_data import BUCKETS, HOSTILE, NS_PER_S, write_fleet
 
 _PLACEHOLDER = re.compile(r"\{(\w+):([A-Za-z0-9()]+)\}")
 # Hostile on purpose, and every array empty in one round and full in the other.
@@ -32,7 +32,7 @@ def test_every_query_runs_on_an_empty_store(store, values):
     for name in query_names():
         parameters = {parameter: values[kind] for parameter, kind in _PLACEHOLDER.findall(query_text(name))}
         rows = store.query(name, parameters)
-        assert name == "service_cpu" or rows == [], name
+        assert name in {"service_cpu", "window_quality"} or rows == [], name
 
 
 @pytest.mark.parametrize("name", query_names())
@@ -62,6 +62,14 @@ def test_every_route_answers_alike_on_both_engines(store):
         assert services[0].requests == 800
         tree = get("/flamegraph", FlamegraphAnswer, service="shop", version="2.0", host="beta", baseline_version="1.0")
         assert (tree.total_value, len(tree.total)) == (pytest.approx(28.2e9), 5)
+        # Windows of 40 + 30 samples, of 700 ms, and 5 ms that nobody saw.
+        functions = get("/functions", FunctionsAnswer, service="shop", version="2.0")
+        assert functions.quality == tree.quality
+        assert (tree.quality.rate_hz, tree.quality.coverage) == (pytest.approx(190), pytest.approx(700 / 705))
+        assert tree.quality.unstable_share == pytest.approx(1 / 70)
+        assert (tree.quality.looks, tree.quality.lost) == (BUCKETS * 950, BUCKETS * 2)
+        elsewhere = get("/flamegraph", FlamegraphAnswer, service="shop", version="2.0", host="alpha")
+        assert elsewhere.quality == WindowQuality()
         alpha = get("/hosts", HostsAnswer, host="alpha")
         assert alpha.hosts[0].cpu_utilization == pytest.approx(0.5)
         assert len(alpha.series) == 11

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.profile_rows import KnownContent, content_id, function_sums, profiles_to_rows
+from pyrometer import semconv
 from pyrometer.values import NOT_SAMPLED, Frame, Profile, Sample
 
 DAY_S = 86_400
@@ -97,6 +98,26 @@ def test_an_idle_window_is_observed_time():
     """A process without samples was watched all the same."""
     [service] = rows_of(rows_for(a_profile()), "service_cost")
     assert (service["observed_ns"], service["windows"], service["cpu_ns"]) == (10_000_000_000, 1, 0)
+
+
+def test_how_a_window_was_sampled_is_kept():
+    """Beside what was seen of its values; zeros where the sender says nothing."""
+    said = {
+        semconv.WINDOW_LOOKS: 190,
+        semconv.WINDOW_SAMPLED_NS: 9_900_000_000,
+        semconv.WINDOW_LATE: 3,
+        semconv.WINDOW_LOST: 2,
+        semconv.WINDOW_ERRORS: 1,
+        semconv.WINDOW_UNSTABLE: 4,
+        semconv.WINDOW_CUT: 5,
+    }
+    samples = [Sample(stack=(Frame("f"),), count=7, value=30), Sample(stack=(NOT_SAMPLED,), count=0, value=10)]
+    [told] = rows_of(rows_for(a_profile(*samples, quality=said)), "window_quality")
+    [silent] = rows_of(rows_for(a_profile(*samples, sample_type="wall")), "window_quality")
+    names = ("total_value", "seen_value", "samples", "sampled_ns", "looks", "late", "lost", "errors", "unstable", "cut")
+    assert [told[name] for name in names] == [40, 30, 7, 9_900_000_000, 190, 3, 2, 1, 4, 5]
+    assert [silent[name] for name in names] == [40, 30, 7, 0, 0, 0, 0, 0, 0, 0]
+    assert (told["sample_type"], silent["sample_type"]) == ("cpu", "wall")
 
 
 def test_other_types_than_cpu_have_no_cost():

@@ -29,6 +29,7 @@ from pyrometer.api import (
     ServiceRow,
     ServicesAnswer,
     TimeRange,
+    WindowQuality,
 )
 
 RANGE = TimeRange(start="2026-11-22T10:00:00Z", end="2026-11-22T11:00:00Z")
@@ -76,6 +77,11 @@ def services_answer(*services: ServiceRow) -> ServicesAnswer:
     return ServicesAnswer(range=RANGE, currency="USD", services=list(services))
 
 
+def quality(**fields) -> WindowQuality:
+    known = {"rate_hz": 18.96, "coverage": 0.934, "unstable_share": 0.0012, "cut_share": 0.0, "samples": 950}
+    return WindowQuality(**{**known, "looks": 5000, "late": 3, "lost": 0, "errors": 0, **fields})
+
+
 def a_flamegraph(functions: tuple[str, ...] = ("main", "work"), *, baseline: bool = False) -> FlamegraphAnswer:
     """A tree with one path: root, then each function inside the one before."""
     nodes = len(functions) + 1
@@ -100,6 +106,7 @@ def a_flamegraph(functions: tuple[str, ...] = ("main", "work"), *, baseline: boo
         base_total_value=total[0] / 2 if baseline else None,
         base_total=[value / 2 for value in total] if baseline else None,
         base_self=[value / 2 for value in own] if baseline else None,
+        quality=quality(),
     )
 
 
@@ -122,7 +129,9 @@ def a_function(function: str = "work", **fields: Any) -> FunctionRow:
 
 
 def functions_answer(*functions: FunctionRow) -> FunctionsAnswer:
-    return FunctionsAnswer(range=RANGE, service="checkout", currency="USD", functions=list(functions))
+    return FunctionsAnswer(
+        range=RANGE, service="checkout", currency="USD", functions=list(functions), quality=quality()
+    )
 
 
 def latency_answer(*points: LatencyPoint, service: str = "checkout") -> LatencyAnswer:

@@ -19,6 +19,7 @@ from dashboard_answers import (
     functions_answer,
     hosts_answer,
     latency_answer,
+    quality,
     services_answer,
 )
 from hypothesis import given
@@ -40,7 +41,7 @@ from dashboard.views.text import (
     signed_percent,
     visible,
 )
-from pyrometer.api import TimeRange
+from pyrometer.api import TimeRange, WindowQuality
 
 
 def test_visible_escapes_what_cannot_be_seen():
@@ -173,6 +174,15 @@ def test_summary_counts_what_was_folded():
     assert "folded" not in flamegraph.summary(answer)
     answer.folded = 1234
     assert "1,234 smallest folded" in flamegraph.summary(answer)
+
+
+def test_what_is_shown_says_how_it_was_sampled():
+    """Rate, coverage and the share of unstable samples always, what went wrong where it did; nothing where unknown."""
+    assert flamegraph.sampling(quality()) == ["19 looks a second", "93% of the time seen in stacks", "0.12% unstable"]
+    assert "19 looks a second · 93% of the time seen in stacks · 0.12% unstable" in flamegraph.summary(a_flamegraph())
+    worse = flamegraph.sampling(quality(cut_share=0.05, lost=1200, errors=34))
+    assert worse[3:] == ["5.00% cut at the root", "1,234 looks lost"]
+    assert flamegraph.sampling(WindowQuality(samples=10)) == []
 
 
 def test_hosts_table_keeps_unknown_numbers_missing():
