@@ -181,8 +181,8 @@ def test_kills_lose_nothing_acknowledged_and_store_nothing_twice(tmp_path, kills
 class Senders:
     """Threads that send spans and profiles, each with its own identity, and remember which were acknowledged."""
 
-    def __init__(self, url):
-        self.url = url
+    def __init__(self, url, *refusals):
+        self.url, self.refusals, self.refused = url, refusals, 0
         self.spans, self.profile_values, self.unanswered = set(), set(), 0
         self.lock = threading.Lock()
         self.stopping = threading.Event()
@@ -228,7 +228,12 @@ class Senders:
             with self.lock:
                 self.unanswered += 1
             return
-        assert status == 200
+        assert status == 200 or status in self.refusals
+        if status != 200:
+            with self.lock:
+                self.refused += 1
+            self.stopping.wait(0.05)
+            return
         with self.lock:
             self.spans.update(ids)
             if profile is not None:

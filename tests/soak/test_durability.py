@@ -6,6 +6,7 @@ Each test ends with a line such as ``lost 0, duplicated 0``. PYROMETER_SOAK_KILL
 
 import contextlib
 import os
+import subprocess
 from pathlib import Path
 
 import clickhouse_driver
@@ -16,10 +17,11 @@ from tests.contract.collector_process import CollectorProcess, free_port, runnin
 from tests.contract.test_collector_process import Senders
 
 KILLS = int(os.environ.get("PYROMETER_SOAK_KILLS", "60"))
+FULL_ROUNDS = max(2, KILLS // 10)
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(300 + 20 * KILLS)]
 
 _REQUESTS_BETWEEN = 150
-_SETTLE_S = 60
+_DISK_BYTES = 4 * 2**20
 
 
 class Database:
@@ -89,7 +91,7 @@ def inserted(collector: CollectorProcess) -> float:
 
 @pytest.fixture
 def senders():
-    senders = Senders(f"http://127.0.0.1:{free_port()}")
+    senders = Senders(f"http://127.0.0.1:{free_port()}", 503)
     senders.start()
     try:
         yield senders
@@ -136,3 +138,46 @@ def test_kills_of_the_database_lose_nothing_and_store_nothing_twice(tmp_path, da
             collector.wait_until(lambda before=before: inserted(collector) > before, "inserting")
         finish(collector, senders)
     report(f"{KILLS} kills of the database", senders, database)
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A folder on a file system of four MiB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", f"size={_DISK_BYTES},mode=700", "tmpfs", str(folder)]
+    if subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip("a small file system needs the right to mount one")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@pytest.mark.parametrize(
+    ("limit", "reason"),
+    [({}, "No space left on device"), ({"LOG__BYTES_MAX": str(2**20)}, "is full (1048576 bytes wait")],
+    ids=["disk", "log"],
+)
+def test_a_full_disk_or_log_refuses_and_loses_nothing(small_disk, database, senders, limit, reason):
+    """While the database is away the log grows to its end, then senders are told to come again; no hand is needed."""
+    for number in range(FULL_ROUNDS):
+        with a_collector(small_disk / "data", database, port_of(senders), **limit) as collector:
+            senders.wait_for_more(collector, _REQUESTS_BETWEEN)
+            database.kill()
+            refused = senders.refused
+            collector.wait_until(lambda refused=refused: senders.refused > refused + 50, "refusing", 120)
+            assert reason in collector.log()
+            assert collector.request("GET", "/healthz").status == 200
+            if number % 2:
+                collector.process.kill()
+                collector.process.wait()
+            database.start()
+            if not number % 2:
+                senders.wait_for_more(collector, _REQUESTS_BETWEEN)
+                collector.process.kill()
+                collector.process.wait()
+    with a_collector(small_disk / "data", database, port_of(senders), **limit) as collector:
+        senders.wait_for_more(collector, _REQUESTS_BETWEEN)
+        finish(collector, senders)
+    report(f"{FULL_ROUNDS} times full, {senders.refused} requests refused", senders, database)
