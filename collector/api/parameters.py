@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from collector.api.problems import bad_parameter
+from pyrometer.api_events import EventKind
 
 # Longest name the store keeps.
 NAME_CHARS_MAX = 10_000
@@ -109,6 +110,15 @@ class CompareQuery(RangeQuery, kw_only=True, frozen=True):
     baseline: Annotated[Name, Meta(description="The release to compare with.")]
     candidate: Annotated[Name, Meta(description="The release that is judged.")]
     limit: Annotated[int, Meta(ge=1, le=10_000, description="Most functions and most operations.")] = 100
+
+
+class EventsQuery(RangeQuery, kw_only=True, frozen=True):
+    """Parameters of ``/events``."""
+
+    start: Annotated[Time, Meta(description="Start of the range: RFC 3339, or relative to now.")] = "-7d"
+    service: Annotated[Name | None, Meta(description="Only events of this service, and those of all services.")] = None
+    kind: Annotated[EventKind | None, Meta(description="Only events of this kind.")] = None
+    limit: Annotated[int, Meta(ge=1, le=10_000, description="Most events.")] = 100
 
 
 Query = TypeVar("Query", bound=msgspec.Struct)

@@ -9,12 +9,14 @@ import msgspec
 from collector.api import arrow
 from collector.api.compare import compare
 from collector.api.context import Context
+from collector.api.events import events, post_event
 from collector.api.flamegraph import flamegraph
 from collector.api.functions import functions
 from collector.api.hosts import hosts
 from collector.api.latency import latency
 from collector.api.parameters import (
     CompareQuery,
+    EventsQuery,
     FlamegraphQuery,
     FunctionsQuery,
     HostsQuery,
@@ -34,6 +36,7 @@ from pyrometer.api import (
     LatencyAnswer,
     ServicesAnswer,
 )
+from pyrometer.api_events import EventBody, EventsAnswer, EventStored
 
 JSON_TYPE: Final = "application/json"
 
@@ -142,6 +145,22 @@ ROUTES: Final[tuple[Route, ...]] = (
         answer=CompareAnswer,
         handle=compare,
     ),
+    Route(
+        path="/events",
+        summary="Deploys, config and flag changes, capacity and incidents, the newest first.",
+        query=EventsQuery,
+        answer=EventsAnswer,
+        handle=events,
+    ),
 )
 
-WRITE_ROUTES: Final[tuple[WriteRoute, ...]] = ()
+WRITE_ROUTES: Final[tuple[WriteRoute, ...]] = (
+    WriteRoute(
+        path="/events",
+        summary="Tell of a deploy, a config or flag change, a change of capacity, or an incident.",
+        body=EventBody,
+        answer=EventStored,
+        handle=post_event,
+        role=Role.INGEST,
+    ),
+)

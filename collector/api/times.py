@@ -56,7 +56,7 @@ def parse_span(start: str, end: str, *, now_s: float, days_max: int, names: tupl
     Raises:
         ProblemError: If a time cannot be read, or the range is empty or too long.
     """
-    start_s, end_s = _parse(start, now_s, names[0]), _parse(end, now_s, names[1])
+    start_s, end_s = parse_moment(start, now_s, names[0]), parse_moment(end, now_s, names[1])
     if start_s >= end_s:
         raise bad_parameter(names[0], f"must be before {names[1]}")
     span = Span(int(start_s // BUCKET_S) * BUCKET_S, int(-(-end_s // BUCKET_S)) * BUCKET_S)
@@ -65,7 +65,13 @@ def parse_span(start: str, end: str, *, now_s: float, days_max: int, names: tupl
     return span
 
 
-def _parse(text: str, now_s: float, name: str) -> float:
+def parse_moment(text: str, now_s: float, name: str) -> float:
+    """
+    Return the Unix seconds of a time as people write it.
+
+    Raises:
+        ProblemError: Naming the parameter and the rule.
+    """
     relative = _RELATIVE.fullmatch(text) if text else None
     if relative is not None:
         amount, unit = relative.groups()

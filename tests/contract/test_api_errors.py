@@ -3,6 +3,7 @@
 import logging
 from concurrent.futures import ThreadPoolExecutor
 
+import msgspec
 import pytest
 from prometheus_client import CollectorRegistry
 
@@ -24,7 +25,8 @@ REQUIRED = {"service": "shop", "baseline": "1.0", "candidate": "2.0"}
 
 def required_of(path: str) -> dict[str, str]:
     route = next(route for route in ROUTES if route.full_path == path)
-    return {name: value for name, value in REQUIRED.items() if name in route.query.__struct_fields__}
+    required = {field.name for field in msgspec.structs.fields(route.query) if field.required}
+    return {name: value for name, value in REQUIRED.items() if name in required}
 
 
 @pytest.fixture(scope="module")

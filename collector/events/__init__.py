@@ -1,0 +1,5 @@
+"""
+What was done to services: told by people and pipelines, or seen.
+
+    event   one event, into the store and out of it
+"""
