@@ -8,18 +8,21 @@ from msgspec import Meta
 from pyrometer.api import TimeRange
 
 EventKind = Literal["deploy", "config", "flag", "capacity", "incident"]
-Touch = Literal["added", "modified", "removed"]
+# ``uses``: unchanged, and uses a value of its file that was changed.
+Touch = Literal["added", "modified", "removed", "uses"]
 
 FUNCTIONS_MAX = 5000
 COMMITS_MAX = 200
-_Name = Annotated[str, Meta(max_length=1000)]
+NAME_CHARS_MAX = 1000
+TEXT_CHARS_MAX = 65_536
+_Name = Annotated[str, Meta(max_length=NAME_CHARS_MAX)]
 _Line = Annotated[int, Meta(ge=0, le=2**31)]
 
 
 class TouchedFunction(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """A function that a change touched: name with its classes, file in the repository, first and last line."""
 
-    function: Annotated[str, Meta(min_length=1, max_length=1000)]
+    function: Annotated[str, Meta(min_length=1, max_length=NAME_CHARS_MAX)]
     file: _Name = ""
     first_line: _Line = 0
     last_line: _Line = 0
@@ -41,7 +44,7 @@ class EventBody(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields
     version: Annotated[str, Meta(max_length=10_000)] = ""
     time: Annotated[str, Meta(max_length=64)] | None = None
     title: _Name = ""
-    text: Annotated[str, Meta(max_length=65_536)] = ""
+    text: Annotated[str, Meta(max_length=TEXT_CHARS_MAX)] = ""
     url: Annotated[str, Meta(max_length=2000, pattern=r"^(https?://[^\s]+)?$")] = ""
     source: Annotated[str, Meta(max_length=100, pattern="^(?!seen$)")] = "api"
     id: Annotated[str, Meta(min_length=1, max_length=200)] | None = None

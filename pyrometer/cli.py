@@ -19,6 +19,7 @@ COMMANDS: Final[dict[str, tuple[str, str, str]]] = {
     "agent": ("agent.commands.daemon", "agent", "The agent that watches this host."),
     "detect": ("collector.detect_command", "collector", "Find the changes along series of a CSV file."),
     "check": ("collector.check.command", "collector", "Compare two releases: what got slower or dearer."),
+    "deploy": ("pyrometer.deploy.commands", "all", "Tell of a release that is rolled out, and of what it touches."),
     "query": ("pyrometer.query_command", "all", "Print what any route of the query API answers."),
     "collector": ("collector.commands", "collector", "The collector, its store and its API."),
     "dashboard": ("dashboard.commands", "dashboard", "The web pages."),

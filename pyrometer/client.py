@@ -23,6 +23,7 @@ from pyrometer.api import (
     Problem,
     ServicesAnswer,
 )
+from pyrometer.api_events import EventBody, EventStored
 from pyrometer.errors import ConfigError, PyrometerError, UnreachableError
 
 Answer = TypeVar("Answer")
@@ -33,6 +34,7 @@ _CONNECT_TIMEOUT_S: Final = 3.0
 # What an error that is not a problem document may say of itself, characters.
 _EXCERPT_CHARS: Final = 200
 _STATUS_ERROR: Final = 400
+_JSON: Final = "application/json"
 # The first that fits: the later ones are wider.
 _REASONS: Final = (
     (urllib3.exceptions.SSLError, "it is not trusted, or does not speak TLS"),
@@ -183,9 +185,15 @@ class CollectorClient:
         }
         return self._get("/compare", parameters, CompareAnswer)
 
+    def post_event(self, event: EventBody) -> EventStored:
+        """Tell of an event."""
+        return self._decoded(EventStored, *self._request(f"{self.base_url}{API_PREFIX}/events", _JSON, posted=event))
+
     def _get(self, route: str, parameters: Parameters, answer_type: type[Answer]) -> Answer:
         query = urlencode({name: value for name, value in parameters.items() if value is not None})
-        status, body = self._request(f"{self.base_url}{API_PREFIX}{route}?{query}", "application/json")
+        return self._decoded(answer_type, *self._request(f"{self.base_url}{API_PREFIX}{route}?{query}", _JSON))
+
+    def _decoded(self, answer_type: type[Answer], status: int, body: bytes) -> Answer:
         if status >= _STATUS_ERROR:
             raise self._error(status, body)
         try:
@@ -204,7 +212,7 @@ class CollectorClient:
             raise self._error(status, body)
         return body
 
-    def _request(self, url: str, media_type: str) -> tuple[int, bytes]:
+    def _request(self, url: str, media_type: str, *, posted: msgspec.Struct | None = None) -> tuple[int, bytes]:
         headers = {
             "Accept": media_type,
             "Accept-Encoding": "gzip",
@@ -212,7 +220,14 @@ class CollectorClient:
             **self._credentials.headers(),
         }
         try:
-            response = self._pool.request("GET", url, headers=headers, preload_content=False, redirect=False)
+            response = self._pool.request(
+                "GET" if posted is None else "POST",
+                url,
+                headers=headers if posted is None else {**headers, "Content-Type": _JSON},
+                body=None if posted is None else msgspec.json.encode(posted),
+                preload_content=False,
+                redirect=False,
+            )
             try:
                 body = response.read(self._answer_bytes_max + 1, decode_content=True)
             finally:
