@@ -285,7 +285,8 @@ class CompareAnswer(msgspec.Struct, kw_only=True):
 
     ``denominator`` is ``request`` (CPU per request, when both releases served requests) or ``second`` (CPU per second
     of observed process time). ``requests_per_second`` is the service's traffic, all releases, that prices assume.
-    ``cpu`` is the service as a whole, CPU milliseconds per unit of work.
+    ``cpu`` is the service as a whole, CPU milliseconds per unit of work. ``assumptions``: what prices rest on, a
+    sentence each.
     Regressions stand first, then improvements, then the rest, each by the size of the price; functions are ordered by
     their own time, so that those which only call a function that changed stand further down.
     """
@@ -306,3 +307,4 @@ class CompareAnswer(msgspec.Struct, kw_only=True):
     functions: list[FunctionChange]
     operations: list[OperationChange]
     notes: list[str]
+    assumptions: list[str]

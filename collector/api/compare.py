@@ -56,7 +56,22 @@ def compare(context: Context, query: CompareQuery) -> CompareAnswer:
         functions=functions[: query.limit],
         operations=operations[: query.limit],
         notes=data.notes,
+        assumptions=_assumptions(context, data),
     )
+
+
+def _assumptions(context: Context, data: Comparison) -> list[str]:
+    prices = context.prices
+    work = f"all {data.requests_per_second:,.3g} requests a second"
+    if data.denominator == "second":
+        work = f"what all {data.work_per_second:,.3g} processes of the service do"
+    return [
+        f"the candidate does {work}, all month",
+        "a month has 730 hours",
+        f"a core hour costs {prices.cpu_core_hour:g} {prices.currency}",
+        f"a request that takes longer holds {prices.worker_memory_gib:g} GiB longer",
+        f"a GiB hour costs {prices.memory_gib_hour:g} {prices.currency}",
+    ]
 
 
 def _compare_functions(context: Context, data: Comparison, jury: Jury) -> tuple[Change, list[FunctionChange]]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from collector.check.report import Item, Price, Report, Unit
+from collector.check.report import Item, Price, Report
 from pyrometer.api import Change, CompareAnswer, FunctionChange, OperationChange, Verdict
 from pyrometer.client import CollectorClient
 from pyrometer.errors import TargetNotFoundError
@@ -13,7 +13,7 @@ from pyrometer.text import printable
 _ROWS_MAX: Final = 10_000
 _WORST_FIRST: Final[tuple[Verdict, ...]] = ("regression", "improvement", "not_enough_data", "no_change")
 # Of each operation: what the API calls it, what a reader does, its unit.
-_QUANTITIES: Final[tuple[tuple[str, str, Unit], ...]] = (
+_QUANTITIES: Final[tuple[tuple[str, str, str], ...]] = (
     ("mean_ms", "mean latency", "ms"),
     ("p50_ms", "median latency", "ms"),
     ("p95_ms", "p95 latency", "ms"),
@@ -55,22 +55,25 @@ def report_of(answer: CompareAnswer) -> Report:
     for operation in answer.operations:
         items.extend(_operation_items(operation))
     items.sort(key=lambda item: (_WORST_FIRST.index(item.verdict), -_weight(item)))
-    ran = "side by side, paired by time" if answer.paired else "one after the other"
     return Report(
         service=answer.service,
         baseline=answer.baseline,
         candidate=answer.candidate,
-        method=f"{answer.buckets:,} buckets of {answer.bucket_s} s; the releases ran {ran}; CPU per {work}",
+        method=f"{_moments(answer)}; CPU per {work}",
         currency=answer.currency,
         confidence=answer.confidence,
         bucket_s=answer.bucket_s,
         items=tuple(items),
         notes=tuple(answer.notes),
-        assumptions=(
-            f"the candidate serves all {answer.requests_per_second:,.3g} requests a second of the service",
-            "a month has 730 hours",
-        ),
+        assumptions=tuple(answer.assumptions),
     )
+
+
+def _moments(answer: CompareAnswer) -> str:
+    if not answer.buckets:
+        return f"no whole bucket of {answer.bucket_s} s yet"
+    ran = "side by side, paired by time" if answer.paired else "one after the other"
+    return f"{answer.buckets:,} buckets of {answer.bucket_s} s; the releases ran {ran}"
 
 
 def _service_item(answer: CompareAnswer, work: str) -> Item:

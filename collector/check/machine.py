@@ -147,7 +147,8 @@ def _result(item: Item, report: Report) -> dict[str, Any]:
 
 def _evidence(report: Report) -> list[str]:
     suspects = [f"suspect change: {printable(each.title)}: {printable(each.evidence)}" for each in report.suspects]
-    return [printable(report.heading), report.method, *suspects]
+    assumed = [f"prices assume: {printable('; '.join(report.assumptions))}"] if report.assumptions else []
+    return [printable(report.heading), report.method, *suspects, *assumed]
 
 
 def _needs(item: Item, report: Report) -> str:

@@ -8,7 +8,6 @@ from typing import Final, Literal
 from collector.detect.verdicts import worst
 from pyrometer.api import Change, Shortage, Verdict
 
-Unit = Literal["ms", "fraction"]
 VERDICT_WORDS: Final[dict[Verdict, str]] = {
     "regression": "regression",
     "improvement": "improvement",
@@ -36,7 +35,7 @@ class Item:
         file: Of a function; empty for others.
         kind: What the subject is.
         quantity: What was measured of it, in words.
-        unit: Of the change: milliseconds, or a fraction of 1.
+        unit: Of the change: ``ms``, ``fraction`` (of 1), or what profile files count: letters only.
         change: Effect, interval, p and q, verdict.
         price: None where it has none.
     """
@@ -44,7 +43,7 @@ class Item:
     subject: str
     kind: Literal["service", "function", "operation"]
     quantity: str
-    unit: Unit
+    unit: str
     change: Change
     file: str = ""
     price: Price | None = None

@@ -33,7 +33,7 @@ def text_lines(report: Report) -> Iterator[str]:
     yield summary(report)
     yield from (f"note: {printable(note)}" for note in report.notes)
     if report.currency and any(item.price for item in _findings(report)):
-        yield f"prices: {'; '.join(report.assumptions)}"
+        yield f"prices assume: {printable('; '.join(report.assumptions))}"
 
 
 def summary(report: Report) -> str:
@@ -69,14 +69,14 @@ def markdown_lines(report: Report) -> Iterator[str]:
     yield f"{summary(report)}."
     yield from (f"Note: {_escaped(note)}  " for note in report.notes)
     if report.currency and any(item.price for item in findings):
-        yield f"Prices: {'; '.join(report.assumptions)}."
+        yield f"Prices assume: {_escaped('; '.join(report.assumptions))}."
 
 
 def number(value: float, item: Item, *, signed: bool = False) -> str:
     """Return a value of an item with its unit."""
     if item.unit == "fraction":
         return f"{value:+.2%}" if signed else f"{value:.2%}"
-    return f"{value:+,.4g} ms" if signed else f"{value:,.4g} ms"
+    return f"{value:+,.4g} {item.unit}" if signed else f"{value:,.4g} {item.unit}"
 
 
 def relative(item: Item) -> str:

@@ -39,7 +39,9 @@ class RatioDifference:
     p_value: FloatArray
 
 
-def compare_ratios(baseline: Release, candidate: Release, *, paired: bool, confidence: float) -> RatioDifference:
+def compare_ratios(
+    baseline: Release, candidate: Release, *, paired: bool, confidence: float, correlated: bool = True
+) -> RatioDifference:
     """
     Estimate cost per work in two releases and test whether they differ.
 
@@ -52,6 +54,7 @@ def compare_ratios(baseline: Release, candidate: Release, *, paired: bool, confi
         candidate: The same series; when *paired* also the same buckets.
         paired: Whether bucket b of both releases is the same time.
         confidence: Of the interval.
+        correlated: Whether neighbouring buckets may resemble each other; False for runs of their own.
 
     Returns:
         Estimates, interval and two-sided p-value per series.
@@ -63,9 +66,10 @@ def compare_ratios(baseline: Release, candidate: Release, *, paired: bool, confi
     ratio_c, influence_c = _linearise(candidate)
     floor = ratio_b**2 * baseline.sampling_variance + ratio_c**2 * candidate.sampling_variance
     if paired:
-        variance, degrees = _variance_of_mean(influence_c - influence_b)
+        variance, degrees = _variance_of_mean(influence_c - influence_b, correlated=correlated)
     else:
-        variance, degrees = _sum_of_two(_variance_of_mean(influence_b), _variance_of_mean(influence_c))
+        sides = (_variance_of_mean(influence, correlated=correlated) for influence in (influence_b, influence_c))
+        variance, degrees = _sum_of_two(*sides)
     error = np.sqrt(np.maximum(variance, floor))
     difference = ratio_c - ratio_b
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -101,12 +105,14 @@ def _linearise(release: Release) -> tuple[FloatArray, FloatArray]:
     return ratio, (release.cost - ratio[:, None] * release.work[None, :]) / mean_work
 
 
-def _variance_of_mean(influence: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _variance_of_mean(influence: FloatArray, *, correlated: bool) -> tuple[FloatArray, FloatArray]:
     """Return the variance of the mean of each row, and its degrees of freedom."""
     n_buckets = influence.shape[1]
+    variance = np.sum(influence * influence, axis=1) / (n_buckets - 1) / n_buckets
+    if not correlated:
+        return variance, np.full(len(influence), n_buckets - 1.0)
     inflation = variance_inflation(influence)
-    variance = np.sum(influence * influence, axis=1) / (n_buckets - 1) / n_buckets * inflation
-    return variance, degrees_of_freedom(n_buckets, inflation)
+    return variance * inflation, degrees_of_freedom(n_buckets, inflation)
 
 
 def _sum_of_two(

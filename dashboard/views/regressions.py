@@ -100,7 +100,7 @@ def method(answer: CompareAnswer) -> str:
     unit = "request" if answer.denominator == "request" else "second of process time"
     return (
         f"CPU per {unit}; {answer.buckets:,} windows of {answer.bucket_s} s, the releases ran {side};"
-        f" intervals hold {answer.confidence:.0%}; prices assume {answer.requests_per_second:,.1f} requests/s."
+        f" intervals hold {answer.confidence:.0%}. Prices assume: {visible('; '.join(answer.assumptions))}."
     )
 
 

@@ -4,11 +4,13 @@ from enum import StrEnum
 from pathlib import PurePath
 from typing import assert_never
 
-from pyrometer.formats.collapsed import profile_to_collapsed
+from pyrometer.errors import DecodeError
+from pyrometer.formats.collapsed import collapsed_to_profile, profile_to_collapsed
 from pyrometer.formats.html import profile_to_html
-from pyrometer.formats.otlp import profiles_to_otlp
-from pyrometer.formats.pprof import profile_to_pprof
-from pyrometer.formats.speedscope import profile_to_speedscope
+from pyrometer.formats.otlp import otlp_to_profiles, profiles_to_otlp
+from pyrometer.formats.pprof import pprof_to_profile, profile_to_pprof
+from pyrometer.formats.speedscope import profile_to_speedscope, speedscope_to_profile
+from pyrometer.merge import merge_profiles
 from pyrometer.values import Profile
 
 
@@ -57,3 +59,31 @@ def encode_profile(profile: Profile, fmt: Format, title: str) -> bytes:
         case Format.SPEEDSCOPE:
             return profile_to_speedscope(profile, title)
     assert_never(fmt)
+
+
+def decode_profile(body: bytes, fmt: Format) -> Profile:
+    """
+    Return the profile in the bytes of a file; the windows of an OTLP request are merged.
+
+    Raises:
+        DecodeError: If it is not one, over a limit, or a page: those are to be looked at.
+    """
+    match fmt:
+        case Format.COLLAPSED:
+            return collapsed_to_profile(body.decode("utf-8", "replace"))
+        case Format.HTML:
+            raise DecodeError("a page cannot be read as a profile; record one with another suffix, such as .pb.gz")
+        case Format.OTLP:
+            return _merged(otlp_to_profiles(body))
+        case Format.PPROF:
+            return pprof_to_profile(body)
+        case Format.SPEEDSCOPE:
+            return speedscope_to_profile(body)
+    assert_never(fmt)
+
+
+def _merged(profiles: list[Profile]) -> Profile:
+    try:
+        return merge_profiles(profiles)
+    except ValueError as error:
+        raise DecodeError(str(error)) from None

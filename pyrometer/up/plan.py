@@ -1,5 +1,6 @@
 """Which parts run, in which order, by which commands: plain data, decided before anything starts."""
 
+import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,6 +10,9 @@ from typing import Final
 from pyrometer import __version__
 
 LOOPBACK: Final = "127.0.0.1"
+# Of one core, for the agent of a demo.
+DEMO_BUDGET_PERCENT: Final = "5"
+_BUDGET: Final = "PYROMETER_AGENT_BUDGET__CPU_PERCENT"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,8 +145,16 @@ def _agent(options: UpOptions) -> Part:
         ready_urls=(f"{url_of(port)}/readyz",),
         needs=("collector",),
         environment=identity("pyrometer-agent")
-        | {"PYROMETER_AGENT_EXPORT__SPOOL__DIRECTORY": str(options.data_directory / "agent")},
+        | {"PYROMETER_AGENT_EXPORT__SPOOL__DIRECTORY": str(options.data_directory / "agent")}
+        | _demo_budget(options),
     )
+
+
+def _demo_budget(options: UpOptions) -> dict[str, str]:
+    """Return a larger budget for the agent of a demo, unless somebody chose one: releases are compared in minutes."""
+    if not options.demo or "agent" in options.configs or _BUDGET in os.environ:
+        return {}
+    return {_BUDGET: DEMO_BUDGET_PERCENT}
 
 
 def _dashboard(options: UpOptions) -> Part:

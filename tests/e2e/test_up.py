@@ -24,6 +24,8 @@ pytestmark = pytest.mark.e2e
 
 READY_S = 60.0
 DATA_S = 60.0
+# A comparison needs time buckets, and samples: on a machine full of other Python processes it takes minutes.
+CHECK_S = 240.0
 T = TypeVar("T")
 
 
@@ -294,6 +296,48 @@ def test_a_killed_collector_comes_back_with_all_it_acknowledged(up):
     assert stored() <= sender.sent
     assert up.pid_of("collector run") != before
     assert "collector was killed by SIGKILL; starting it again in" in up.text
+
+
+def test_check_names_the_planted_function_and_its_price(up):
+    """A check of the demo's releases ends with 5 and names apply_discounts, its price, and what that assumes."""
+
+    def check() -> dict | None:
+        done = subprocess.run(
+            (
+                *(
+                    sys.executable,
+                    "-m",
+                    "pyrometer",
+                    "check",
+                    "--service",
+                    "shop",
+                    "--collector",
+                    up.address("collector"),
+                ),
+                *("--baseline", "1.4.0", "--candidate", "1.5.0", "--format", "json"),
+            ),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        report = json.loads(done.stdout) if done.returncode == 5 else {"items": []}
+        planted = (
+            item
+            for item in report["items"]
+            if item["verdict"] == "regression" and item["subject"].endswith("apply_discounts")
+        )
+        time.sleep(2.0)
+        return next(({**report, "planted": item} for item in planted), None)
+
+    report = wait_for(check, "apply_discounts in a check of the releases", CHECK_S)
+
+    planted = report["planted"]
+    assert planted["file"].endswith("pyrometer/demo/checkout.py")
+    assert 0 < planted["low"] < planted["absolute"] < planted["high"]
+    assert 0 < planted["price_low"] < planted["price_per_month"] < planted["price_high"]
+    assert any("a core hour costs" in line for line in report["assumptions"])
+    assert report["items"][0]["verdict"] == "regression"
 
 
 def test_sigterm_stops_everything_within_ten_seconds(up):

@@ -239,6 +239,7 @@ def compare_answer(**fields: Any) -> CompareAnswer:
         "functions": [a_function_change()],
         "operations": [an_operation_change()],
         "notes": [],
+        "assumptions": ["a month has 730 hours", "a core hour costs 0.034 USD"],
     }
     return CompareAnswer(**(defaults | fields))
 

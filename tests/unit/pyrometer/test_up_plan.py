@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pyrometer.up.plan import Part, UpOptions, plan_up, stop_deadlines, stop_waves
+from pyrometer.up.plan import DEMO_BUDGET_PERCENT, Part, UpOptions, plan_up, stop_deadlines, stop_waves
 from pyrometer.up.supervisor import STOP_TOTAL_S
 
 PORTS = {"collector": 4318, "agent": 7072, "dashboard": 8501, "demo": 20_000}
@@ -54,6 +54,27 @@ def test_config_files_go_to_their_programs():
     assert parts["collector"][-6:-4] == ("--config", "/etc/c.yaml")
     assert "/etc/a.yaml" in parts["agent"]
     assert "--config" not in parts["dashboard"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "variable", "expected"),
+    [
+        ({"demo": True}, None, DEMO_BUDGET_PERCENT),
+        ({"demo": True}, "2", None),
+        ({"demo": True, "configs": {"agent": Path("/etc/a.yaml")}}, None, None),
+        ({}, None, None),
+    ],
+)
+def test_the_agent_of_a_demo_may_use_more(monkeypatch, changes, variable, expected):
+    """A comparison of minutes needs more samples; who set a budget, or a file that may hold one, is not overruled."""
+    name = "PYROMETER_AGENT_BUDGET__CPU_PERCENT"
+    monkeypatch.delenv(name, raising=False)
+    if variable:
+        monkeypatch.setenv(name, variable)
+
+    agent = next(part for part in plan_up(an_option(**changes)) if part.name == "agent")
+
+    assert agent.environment.get(name) == expected
 
 
 def test_no_part_is_imported_from_the_current_directory():
