@@ -1,0 +1,1 @@
+"""How small the store is, and how fast it answers."""
