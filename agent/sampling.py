@@ -11,6 +11,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from typing import Final
 
 from agent.accounting import Moment
 from agent.coverage import Coverage
@@ -31,6 +32,8 @@ from pyrometer.errors import PyrometerError
 from pyrometer.units import NS_PER_S
 from pyrometer.values import NOT_SAMPLED, Profile
 
+# Of a core: what every process counts for at least where it is drawn who is sampled.
+_SHARE_LEAST: Final = 0.02
 _LOG = logging.getLogger(__name__)
 
 
@@ -197,7 +200,8 @@ class SamplingLoop:
         programs = self._settings.sampling.concurrent_max - sum(each.starts_programs for each in self._in_flight)
         if programs <= 0:
             ready = self._hold_back(ready, waiting, "programs", lambda session: not session.starts_programs)
-        drawn = self._governor.draw(ready, self._governor.free(now.monotonic_ns, len(self._in_flight)))
+        weighted = [(_urgency(share, session, now), session) for share, session in ready]
+        drawn = self._governor.draw(weighted, self._governor.free(now.monotonic_ns, len(self._in_flight)))
         self._passed_over = waiting["cpu"] = len(ready) - len(drawn)
         for session in drawn:
             if session.starts_programs and (programs := programs - 1) < 0:
@@ -235,7 +239,7 @@ class SamplingLoop:
 
     def _finish(self, done: Done) -> list[Profile]:
         session, now = done.session, _now()
-        session.in_flight = False
+        session.in_flight, session.looked_at_ns = False, now.monotonic_ns
         self._in_flight.discard(session)
         session.process.refresh()
         self._governor.window_ended(now.monotonic_ns)
@@ -305,6 +309,11 @@ class SamplingLoop:
         self._deliver_all(profiles)
         self._bill_host(now, is_last=True)
         self._watchlist.close()
+
+
+def _urgency(share: float, session: Session, now: Moment) -> float:
+    """Return CPU seconds about which nothing is known since the last window; small services have their turn too."""
+    return max(share, _SHARE_LEAST) * (now.monotonic_ns - session.looked_at_ns) / NS_PER_S
 
 
 def _now() -> Moment:

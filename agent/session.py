@@ -45,6 +45,8 @@ class Session:
         self.process = process
         self.account = account
         self.in_flight = False
+        # When a window of it last ended; until then, when it was met.
+        self.looked_at_ns = time.monotonic_ns()
         self.is_reported = False
         # Each window is a program of its own, as with py-spy; not known before the first.
         self.starts_programs = False

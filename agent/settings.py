@@ -77,7 +77,7 @@ class SamplingSettings(msgspec.Struct, forbid_unknown_fields=True, kw_only=True)
     window_s: Annotated[float, msgspec.Meta(ge=0.5, le=300.0)] = 10.0
     concurrent_max: Annotated[int, msgspec.Meta(ge=1, le=256)] = 16
     # A process that used less of one core than this since the last look is left alone; its time is accounted anyway.
-    busy_share_min: Annotated[float, msgspec.Meta(ge=0.0, le=1.0)] = 0.002
+    busy_share_min: Annotated[float, msgspec.Meta(ge=0.0, le=1.0)] = 0.001
     backoff_s: Seconds = 10.0
     backoff_max_s: Seconds = 600.0
     # How long CPU time waits for a window that sees its thread; then it is reported as not sampled.

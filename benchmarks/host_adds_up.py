@@ -143,7 +143,7 @@ def services() -> Iterator[None]:
 def collector(folder: Path) -> Iterator[str]:
     """Run the real collector with an empty database; its address."""
     address = f"127.0.0.1:{free_port()}"
-    command = [sys.executable, "-m", "pyrometer", "collector", "run", "--http-address", address]
+    command = [sys.executable, "-m", "pyrometer", "collector", "run", "--http-address", address, "--grpc-address", ""]
     with child([*command, "--data-dir", str(folder), "--log-level", "error"], dict(os.environ)):
         deadline = time.monotonic() + _FLUSH_TIMEOUT_S
         while get(f"http://{address}/readyz") is None:

@@ -45,13 +45,14 @@ class ScriptedEngine:
         self.window_s = window_s
         self.error = error
         self.attached = []
+        self.sampled = []
         self.asked_s = None
         self.concurrent = self.concurrent_max = 0
         self._lock = threading.Lock()
 
     def attach(self, target):
         self.attached.append(target)
-        return ScriptedAttachment(self)
+        return ScriptedAttachment(self, target)
 
     def enter(self, change):
         with self._lock:
@@ -60,14 +61,16 @@ class ScriptedEngine:
 
 
 class ScriptedAttachment:
-    def __init__(self, engine):
+    def __init__(self, engine, target):
         self._engine = engine
+        self._target = target
         self._detached = threading.Event()
 
     def sample(self, window_s=None):
         if self._engine.error:
             raise self._engine.error
         self._engine.enter(1)
+        self._engine.sampled.append(self._target.pid)
         started = time.time_ns()
         self._engine.asked_s = window_s
         self._detached.wait(self._engine.window_s)
@@ -91,7 +94,7 @@ class ProgramEngine(ScriptedEngine):
 
     def attach(self, target):
         super().attach(target)
-        return ProgramAttachment(self)
+        return ProgramAttachment(self, target)
 
 
 class ProgramAttachment(ScriptedAttachment, PySpyAttachment):
@@ -278,6 +281,17 @@ def test_no_more_are_sampled_at_once_than_allowed(watch, start_process):
     wait_until(lambda: all(sum(running.cpu_s(name, process.pid) for name in functions) > 0.1 for process in processes))
 
     assert engine.concurrent_max == 1
+
+
+def test_one_that_uses_little_has_its_turn(watch, start_process):
+    """Where one process is sampled at a time, one that does next to nothing is not crowded out by a busy one."""
+    engine = ScriptedEngine(window_s=0.05)
+    watch(engine, "turns", windows_max=1, busy_share_min=0.0)
+    named(start_process, "turns", BUSY)
+    waiting = named(start_process, "turns", WAITING)
+
+    wait_until(lambda: engine.sampled.count(waiting.pid) > 2)
+    assert engine.sampled.count(waiting.pid) < len(engine.sampled) / 2
 
 
 @pytest.mark.parametrize(
