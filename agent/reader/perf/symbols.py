@@ -9,7 +9,8 @@ from collections import Counter, OrderedDict
 from dataclasses import dataclass, field
 from typing import Final
 
-from agent.reader.elf import ElfError, ElfFile, Functions
+from agent.reader.elf import ElfError, ElfFile
+from agent.reader.elf_functions import Functions, read_functions
 from pyrometer.values import Frame, FrameType
 
 # Some 20 bytes for each function that is kept.
@@ -163,7 +164,7 @@ class SymbolFiles:
         try:
             elf = self._opened(pid, mapped)
             if elf is not None:
-                table = _Table(elf, elf.functions(), elf.identity)
+                table = _Table(elf, read_functions(elf), elf.identity)
                 self._kept += len(table.functions.addresses)
         except ElfError:
             table = None
