@@ -3,23 +3,30 @@
 import dataclasses
 import os
 import pwd
-import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import PurePosixPath
 
 from agent.checkout import Commit, CommitReader
 from agent.command_line import Program, Role, parse_program
 from agent.containers import Placement, parse_placement
-from agent.evidence import is_python_by_name, runtime_version
+from agent.evidence import is_python_by_name
 from agent.host_identity import HostIdentity
-from agent.images import find_image, split_reference
+from agent.images import find_image
 from agent.matching import IdentityRules, ProcessFacts
+from agent.process_attributes import (
+    Attributes,
+    instance_id,
+    own_attributes,
+    placement_attributes,
+    process_attributes,
+    release_attributes,
+    started_unix_s,
+    without_empty,
+)
 from agent.procfs import (
-    TICKS_PER_S,
     ProcessStat,
     read_arguments,
     read_cgroup,
@@ -28,9 +35,9 @@ from agent.procfs import (
     read_folder,
     read_stat,
 )
-from agent.resource_attributes import VALUE_CHARS_MAX, parse_resource_attributes
+from agent.resource_attributes import VALUE_CHARS_MAX
 from agent.settings import IdentitySettings
-from pyrometer import __version__, semconv
+from pyrometer import semconv
 
 # The only variables of another process's environment that are read.
 ENVIRONMENT_NAMES = ("OTEL_SERVICE_NAME", "OTEL_RESOURCE_ATTRIBUTES")
@@ -38,7 +45,6 @@ ENVIRONMENT_NAMES = ("OTEL_SERVICE_NAME", "OTEL_RESOURCE_ATTRIBUTES")
 ANCESTORS_MAX = 8
 PARENTS_MAX = 512
 
-_NAMESPACE = uuid.UUID("1c1c7f4e-6b0a-5c67-9d0b-6d3a3f0f7d5e")
 # What a process that does not name itself has from the one that started it.
 _INHERITED = (
     semconv.SERVICE_NAME,
@@ -46,10 +52,6 @@ _INHERITED = (
     semconv.SERVICE_NAMESPACE,
     semconv.DEPLOYMENT_ENVIRONMENT_NAME,
 )
-_REVISION_CHARS = 12
-_TAGS_WITHOUT_MEANING = ("", "latest")
-
-Attributes = dict[str, str | int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,23 +115,23 @@ class Identifier:
         commit = self._read_commit(stat)
         fallbacks = {
             **inherited,
-            **_without_empty(
+            **without_empty(
                 {
                     semconv.SERVICE_NAME: named.get("service_name", ""),
                     semconv.SERVICE_VERSION: named.get("service_version", ""),
                     semconv.DEPLOYMENT_ENVIRONMENT_NAME: named.get("environment", ""),
-                    semconv.SERVICE_INSTANCE_ID: _instance_id(self._host, stat),
+                    semconv.SERVICE_INSTANCE_ID: instance_id(self._host, stat),
                 }
             ),
             **seen.own,
         }
         attributes: Attributes = {
             semconv.SERVICE_NAME: seen.program.name[:VALUE_CHARS_MAX],
-            **_release(commit, seen.facts.image),
+            **release_attributes(commit, seen.facts.image),
             **fallbacks,
-            **_placement_attributes(seen.placement, seen.facts.image),
+            **placement_attributes(seen.placement, seen.facts.image),
             **self._host.attributes,
-            **_process_attributes(stat, seen.facts.executable, self._host),
+            **process_attributes(stat, seen.facts.executable, self._host),
         }
         attributes[semconv.PROCESS_ROLE] = _role(seen.program, attributes, parent)
         service = str(attributes[semconv.SERVICE_NAME])
@@ -158,7 +160,7 @@ class Identifier:
         if self._commits is None:
             return None
         try:
-            return self._commits.read(stat.pid, _started_unix_s(stat, self._host))
+            return self._commits.read(stat.pid, started_unix_s(stat, self._host))
         except TimeoutError:
             self._count("git_timeout")
             return None
@@ -181,59 +183,8 @@ def _read(stat: ProcessStat) -> _Seen:
         unit=placement.systemd_unit,
     )
     program = parse_program(arguments, executable or stat.command, PurePosixPath(read_folder(pid)).name)
-    own = _own_attributes(read_environment(pid, ENVIRONMENT_NAMES))
+    own = own_attributes(read_environment(pid, ENVIRONMENT_NAMES))
     return _Seen(facts, program, own, placement)
-
-
-def _own_attributes(environment: Mapping[str, str]) -> dict[str, str]:
-    attributes = {
-        key: value
-        for key, value in parse_resource_attributes(environment.get("OTEL_RESOURCE_ATTRIBUTES", "")).items()
-        if value and not key.startswith(("process.", "host.", "telemetry."))
-    }
-    if name := environment.get("OTEL_SERVICE_NAME", "").strip():
-        attributes[semconv.SERVICE_NAME] = name[:VALUE_CHARS_MAX]
-    return attributes
-
-
-def _release(commit: Commit | None, image: str) -> dict[str, str]:
-    """Return what tells one release from the next where nobody said it: the commit, else the image's tag."""
-    tag = split_reference(image)[1]
-    found = {semconv.SERVICE_VERSION: "" if tag in _TAGS_WITHOUT_MEANING else tag[:VALUE_CHARS_MAX]}
-    if commit:
-        found = {
-            semconv.SERVICE_VERSION: commit.revision[:_REVISION_CHARS],
-            semconv.VCS_REF_HEAD_REVISION: commit.revision,
-            semconv.VCS_REF_HEAD_NAME: commit.branch,
-        }
-    return _without_empty(found)
-
-
-def _placement_attributes(placement: Placement, image: str) -> dict[str, str]:
-    return _without_empty(
-        {
-            semconv.CONTAINER_ID: placement.container_id,
-            semconv.CONTAINER_IMAGE_NAME: split_reference(image)[0],
-            semconv.K8S_POD_UID: placement.pod_uid,
-            semconv.SYSTEMD_UNIT: placement.systemd_unit,
-        }
-    )
-
-
-def _process_attributes(stat: ProcessStat, executable: str, host: HostIdentity) -> Attributes:
-    started = datetime.fromtimestamp(_started_unix_s(stat, host), tz=UTC)
-    attributes: Attributes = {
-        semconv.PROCESS_PID: stat.pid,
-        semconv.PROCESS_CREATION_TIME: started.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-        semconv.PROCESS_EXECUTABLE_NAME: PurePosixPath(executable).name or stat.command,
-        semconv.PROCESS_RUNTIME_NAME: "cpython",
-        semconv.TELEMETRY_SDK_NAME: "pyrometer",
-        semconv.TELEMETRY_SDK_LANGUAGE: "python",
-        semconv.TELEMETRY_SDK_VERSION: __version__,
-    }
-    if version := runtime_version(stat.pid, executable):
-        attributes[semconv.PROCESS_RUNTIME_VERSION] = version
-    return attributes
 
 
 def _role(program: Program, attributes: Attributes, parent: Attributes | None) -> Role:
@@ -244,16 +195,6 @@ def _role(program: Program, attributes: Attributes, parent: Attributes | None) -
         return program.role
     is_child = parent is not None and parent[semconv.SERVICE_NAME] == attributes[semconv.SERVICE_NAME]
     return Role.WORKER if is_child else Role.MAIN
-
-
-def _started_unix_s(stat: ProcessStat, host: HostIdentity) -> float:
-    return host.boot_time_s + stat.start_ticks / TICKS_PER_S
-
-
-def _instance_id(host: HostIdentity, stat: ProcessStat) -> str:
-    # The conventions ask for a UUID, and for the same one as long as the instance is the same.
-    seed = f"{host.attributes.get(semconv.HOST_ID, '')}/{host.boot_time_s}/{stat.pid}/{stat.start_ticks}"
-    return str(uuid.uuid5(_NAMESPACE, seed))
 
 
 def _owner(pid: int) -> str:
@@ -269,7 +210,3 @@ def _user_name(uid: int) -> str:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
         return str(uid)
-
-
-def _without_empty(attributes: Mapping[str, str]) -> dict[str, str]:
-    return {key: value for key, value in attributes.items() if value}

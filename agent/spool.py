@@ -6,9 +6,7 @@ that came meanwhile, in one transaction; from then on a kill of the agent does n
 written, batches stay in memory, bounded, and the disk is tried again.
 """
 
-import errno
 import logging
-import sqlite3
 import threading
 import time
 import uuid
@@ -21,14 +19,10 @@ from agent.compression import Compression
 from agent.destination import Signal
 from agent.selfmetrics import SelfMetrics
 from agent.settings import ExportSettings
-from agent.spool_file import SpoolFile
-from agent.spool_place import SpoolLock
+from agent.spool_disk import SpoolDisk
 from pyrometer import semconv
-from pyrometer.units import format_bytes
 
 _LOG = logging.getLogger(__name__)
-FILE_NAME: Final = "spool.sqlite3"
-_ASIDE_SUFFIX: Final = ".broken"
 # How long the disk is left alone after it refused.
 _DISK_RETRY_S: Final = 5.0
 
@@ -37,7 +31,7 @@ class Spool:
     """
     A bounded queue with one lane for each signal. Thread-safe; `offer` never waits for the disk, unless told to.
 
-    The locks, where both are held, are taken in this order: ``_disk`` for the file, ``_changed`` for what is in memory.
+    The locks, where both are held, are taken in this order: ``_disk_lock`` for the file, ``_changed`` for the memory.
     """
 
     def __init__(
@@ -64,13 +58,9 @@ class Spool:
         self._metrics = metrics
         self._now = now
         self._origin = uuid.uuid4()
-        self._disk = threading.RLock()
-        self._path = directory / FILE_NAME if directory and settings.spool.bytes_max else None
-        self._lock: SpoolLock | None = None
-        self._file: SpoolFile | None = None
-        self._trouble = ""
-        self._open()
-        self._sequence = self._file.sequence_max if self._file else 0
+        self._disk_lock = threading.RLock()
+        self._disk = SpoolDisk(settings, directory, metrics)
+        self._sequence = self._disk.sequence_max
         self._changed = threading.Condition()
         self._memory: dict[int, Batch] = {}
         self._memory_bytes = 0
@@ -84,13 +74,14 @@ class Spool:
     @property
     def waiting(self) -> int:
         """Return how many batches wait."""
-        with self._disk, self._changed:
-            return len(self._memory) + (self._file.counts.total() if self._file else 0)
+        with self._disk_lock, self._changed:
+            return len(self._memory) + self._disk.waiting
 
     def apply(self, settings: ExportSettings) -> None:
         """Keep to other limits from now on; the directory stays."""
-        with self._changed:
+        with self._disk_lock, self._changed:
             self._settings = settings
+            self._disk.apply(settings)
 
     def offer(self, signal: Signal, compression: Compression, body: bytes) -> bool:
         """Queue a batch; the oldest in memory is dropped to make room. False once the spool is closing."""
@@ -133,15 +124,12 @@ class Spool:
 
     def done(self, batch: Batch) -> None:
         """Forget a batch that was taken: it is sent, or given up."""
-        with self._disk:
+        with self._disk_lock:
             with self._changed:
                 self._taken.discard(batch.sequence)
                 in_memory = self._forget(batch)
-            if not in_memory and self._file:
-                try:
-                    self._file.mark_sent(batch.signal, batch.sequence)
-                except sqlite3.Error as error:
-                    self._fail(error)
+            if not in_memory:
+                self._disk.mark_sent(batch)
         self._show()
 
     def put_back(self, batch: Batch) -> None:
@@ -159,7 +147,7 @@ class Spool:
     def close(self) -> None:
         """End; what is on the disk is for the next start, and what could not be written is dropped, and counted."""
         self.begin_close()
-        with self._disk:
+        with self._disk_lock:
             with self._changed:
                 lost = list(self._memory.values())
                 self._memory.clear()
@@ -168,14 +156,7 @@ class Spool:
                 self._count_drop(batch.signal, "shutdown")
             if lost:
                 _LOG.warning("%d batches were neither sent nor written to the disk before the end", len(lost))
-            if self._file:
-                if kept := self._file.counts.total():
-                    _LOG.info("%d batches wait on the disk for the next start", kept)
-                self._file.close()
-                self._file = None
-            if self._lock:
-                self._lock.release()
-                self._lock = None
+            self._disk.close()
 
     def _run(self) -> None:
         """Write what is not sent in time; the thread sleeps as long as nothing waits in memory."""
@@ -190,45 +171,30 @@ class Spool:
                 return
 
     def _is_urgent(self) -> bool:
-        filling = self._file is not None and not self._trouble
-        return self._closing or (filling and self._memory_bytes > self._settings.queue_bytes_max // 2)
+        filling = self._memory_bytes > self._settings.queue_bytes_max // 2
+        return self._closing or (filling and self._disk.is_sound)
 
     def _commit(self) -> bool:
         """Move to the disk what is in memory; False where that failed."""
-        with self._disk:
+        with self._disk_lock:
             with self._changed:
                 moving = list(self._memory.values())
                 taken = set(self._taken)
-            if not moving or self._file is None:
-                return self._file is not None
-            limits = self._settings.spool
-            try:
-                self._file.append(moving)
-                with self._changed:
-                    # Those dropped for room while they were written are counted as such, and must not be sent.
-                    gone = [batch for batch in moving if not self._forget(batch)]
-                self._file.delete(gone)
-                dropped = self._file.drop_oldest(
-                    bytes_max=limits.bytes_max, created_s_min=self._now() - limits.age_max_s, keep=taken
-                )
-            except sqlite3.Error as error:
-                self._fail(error)
+            if not moving:
+                return self._disk.is_open
+            if not self._disk.append(moving):
                 return False
-            for signal, reason in dropped:
-                self._metrics.add(semconv.AGENT_DROPPED, signal=signal, reason=reason)
-            self._recover()
+            with self._changed:
+                # Those dropped for room while they were written are counted as such, and must not be sent.
+                gone = [batch for batch in moving if not self._forget(batch)]
+            if not self._disk.trim(gone, keep=taken, now_s=self._now()):
+                return False
         self._show()
         return True
 
     def _first(self, signal: Signal) -> Batch | None:
-        with self._disk:
-            batch: Batch | None = None
-            if self._file:
-                try:
-                    batch = self._file.first(signal)
-                except sqlite3.Error as error:
-                    # Later ones must not overtake it: the collector would take it for one that it has.
-                    self._put_aside(error)
+        with self._disk_lock:
+            batch = self._disk.first(signal)
             with self._changed:
                 if batch is None:
                     batch = next((waiting for waiting in self._memory.values() if waiting.signal is signal), None)
@@ -253,59 +219,6 @@ class Spool:
                 self._forget(batch)
                 self._count_drop(batch.signal, "memory" if too_large else "age")
 
-    def _open(self) -> None:
-        if self._path is None:
-            return
-        try:
-            self._lock = self._lock or SpoolLock(self._path.parent)
-            self._file = SpoolFile(self._path)
-        except OSError as error:
-            self._report(_reason_of_os(error), str(error))
-        except sqlite3.Error as error:
-            if _is_corrupt(error):
-                self._put_aside(error)
-            else:
-                self._report(_reason_of(error), str(error))
-
-    def _fail(self, error: sqlite3.Error) -> None:
-        if _is_corrupt(error):
-            self._put_aside(error)
-        else:
-            self._report(_reason_of(error), str(error))
-
-    def _put_aside(self, error: sqlite3.Error) -> None:
-        """Give a file that cannot be read another name, in place of an earlier one, and begin a new one."""
-        path, file = self._path, self._file
-        if path is None:
-            return
-        self._file = None
-        for signal, count in file.counts.items() if file else ():
-            if count:
-                self._metrics.add(semconv.AGENT_DROPPED, count, signal=signal, reason="corrupt")
-        if file:
-            file.close()
-        aside = path.with_name(path.name + _ASIDE_SUFFIX)
-        self._report("corrupt", f"{error}; it is kept as {aside.name}, and a new one begun")
-        try:
-            path.replace(aside)
-            for suffix in ("-wal", "-shm"):
-                path.with_name(path.name + suffix).unlink(missing_ok=True)
-            self._file = SpoolFile(path)
-        except (OSError, sqlite3.Error) as second:
-            self._report("corrupt", str(second))
-
-    def _report(self, reason: str, text: str) -> None:
-        self._metrics.add(semconv.AGENT_SPOOL_ERRORS, reason=reason)
-        if self._trouble != reason:
-            limit = format_bytes(self._settings.queue_bytes_max)
-            _LOG.warning("the spool %s: %s; what waits is kept in memory, up to %s", self._path, text, limit)
-        self._trouble = reason
-
-    def _recover(self) -> None:
-        if self._trouble:
-            _LOG.info("the spool %s can be written again", self._path)
-        self._trouble = ""
-
     def _wake(self) -> None:
         self._changes += 1
         self._changed.notify_all()
@@ -314,31 +227,6 @@ class Spool:
         self._metrics.add(semconv.AGENT_DROPPED, signal=signal, reason=reason)
 
     def _show(self) -> None:
-        file = self._file
-        on_disk = file.bytes if file else 0
+        on_disk = self._disk.bytes
         self._metrics.set(semconv.AGENT_SPOOL_BYTES, on_disk)
         self._metrics.set(semconv.AGENT_QUEUE_BYTES, on_disk + self._memory_bytes)
-
-
-def _is_corrupt(error: sqlite3.Error) -> bool:
-    return _code(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) or "malformed" in str(error)
-
-
-def _reason_of(error: sqlite3.Error) -> str:
-    reasons = {
-        sqlite3.SQLITE_FULL: "disk_full",
-        sqlite3.SQLITE_READONLY: "read_only",
-        sqlite3.SQLITE_PERM: "permission",
-        sqlite3.SQLITE_CANTOPEN: "permission",
-    }
-    return reasons.get(_code(error), "io")
-
-
-def _reason_of_os(error: OSError) -> str:
-    reasons = {errno.ENOSPC: "disk_full", errno.EROFS: "read_only", errno.EACCES: "permission"}
-    return reasons.get(error.errno or 0, "io")
-
-
-def _code(error: sqlite3.Error) -> int:
-    """Return the primary result code: the low byte of the extended one."""
-    return (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF

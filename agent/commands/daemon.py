@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from agent.settings import AgentSettings, load_agent_settings
+from agent.settings import AgentSettings
+from agent.settings_loader import load_agent_settings
 from agent.standard_names import standard_log_level, with_standard_names
 
 _LOG_LEVELS = {

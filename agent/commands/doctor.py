@@ -16,7 +16,8 @@ from agent.doctor.report import findings_to_json, findings_to_text
 from agent.doctor.rights import check_perf_events, check_rights
 from agent.doctor.target import check_target
 from agent.host_identity import read_host_identity
-from agent.settings import AgentSettings, load_agent_settings
+from agent.settings import AgentSettings
+from agent.settings_loader import load_agent_settings
 from agent.standard_names import with_standard_names
 
 

@@ -10,7 +10,7 @@ import click
 import pytest
 import yaml
 
-from agent.settings import load_agent_settings
+from agent.settings_loader import load_agent_settings
 from pyrometer.cli import root
 
 CONFIGS = Path(__file__).resolve().parent.parent.parent / "configs"

@@ -9,7 +9,8 @@ import pytest
 import yaml
 from msgspec import structs
 
-from agent.settings import AgentSettings, load_agent_settings
+from agent.settings import AgentSettings
+from agent.settings_loader import load_agent_settings
 from collector.cost import Prices
 from collector.settings import CollectorSettings
 from dashboard.settings import DashboardSettings

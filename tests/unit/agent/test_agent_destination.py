@@ -10,7 +10,8 @@ from agent_processes import HttpSink, wait_until
 from agent.batch import Batch
 from agent.compression import Compression
 from agent.destination import Signal, resolve_destination
-from agent.settings import ExportSettings, load_agent_settings
+from agent.settings import ExportSettings
+from agent.settings_loader import load_agent_settings
 from agent.standard_names import standard_log_level, with_standard_names
 from agent.transport import Transport
 from pyrometer.errors import ConfigError

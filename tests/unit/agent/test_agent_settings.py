@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.settings import AgentSettings, load_agent_settings
+from agent.settings import AgentSettings
+from agent.settings_loader import load_agent_settings
 from pyrometer.config import shipped_config
 from pyrometer.errors import ConfigError
 

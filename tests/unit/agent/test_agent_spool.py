@@ -16,7 +16,8 @@ from agent.compression import Compression
 from agent.destination import Signal
 from agent.selfmetrics import SelfMetrics
 from agent.settings import ExportSettings, SpoolSettings
-from agent.spool import FILE_NAME, Spool
+from agent.spool import Spool
+from agent.spool_disk import FILE_NAME
 from agent.spool_place import spool_directory
 from pyrometer import semconv
 from pyrometer.errors import ConfigError
