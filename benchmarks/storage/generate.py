@@ -35,7 +35,7 @@ ENGINE = MergeTree ORDER BY ts
 _DRAW: Final = Template("""
 INSERT INTO drawn
 SELECT
-    fromUnixTimestamp64Milli(toInt64($start_ms + tick * $window_ms + phase_ms + rand(1) % 20), 'UTC') AS ts,
+    fromUnixTimestamp64Milli(toInt64($start_ms + tick * $interval_ms + phase_ms + rand(1) % 20), 'UTC') AS ts,
     process,
     least(toUInt16(pow($services, (cityHash64('service', process) % 1000000) / 1000000)) - 1, $services - 1) AS service,
     toUInt32(pow($stacks, rand64(2) / pow(2, 64))) - 1 AS stack,
@@ -175,8 +175,13 @@ class Day:
 
     @property
     def processes(self) -> int:
-        """Return how many processes it takes to have so many rows."""
-        return max(1, self.rows // (ROWS_PER_WINDOW * DAY_S // WINDOW_S))
+        """Return how many processes it takes to have so many rows; some of each service."""
+        return max(3 * SERVICES, self.rows // (ROWS_PER_WINDOW * DAY_S // WINDOW_S))
+
+    @property
+    def interval_ms(self) -> int:
+        """Return the time between two windows of a process: ten seconds, more where that would be too many rows."""
+        return max(WINDOW_S * 1000, DAY_S * 1000 * ROWS_PER_WINDOW * self.processes // self.rows)
 
 
 def draw(engine: Engine, day: Day) -> None:
@@ -188,6 +193,7 @@ def draw(engine: Engine, day: Day) -> None:
             _DRAW.substitute(
                 start_ms=day.start_s * 1000,
                 window_ms=WINDOW_S * 1000,
+                interval_ms=day.interval_ms,
                 services=SERVICES,
                 stacks=STACKS_PER_SERVICE,
                 rows_per_window=ROWS_PER_WINDOW,

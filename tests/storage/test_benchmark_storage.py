@@ -44,7 +44,7 @@ def test_the_query_api_answers_from_it(engine):
     answers = {name: ask() for name, ask in questions(a_context(engine.store, DAY), DAY)}
     flame = answers["flame graph of the largest service, 24 h"]
     [value] = engine.rows("SELECT sum(value) AS value FROM drawn WHERE service = 0")
-    assert flame.total_value == value["value"]
+    assert flame.total_value == value["value"] > 0
     assert not any("unknown" in text for text in flame.strings)
     assert answers["function table, 24 h"].functions
     assert answers["p50, p95, p99 by operation, 24 h"].operations
