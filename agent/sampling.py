@@ -17,20 +17,18 @@ from agent.accounting import Moment
 from agent.coverage import Coverage
 from agent.governor import Governor
 from agent.host.ledger import HostLedger
-from agent.procfs import read_thread_clocks
 from agent.python_process import PythonProcess
 from agent.reader.engine import Engine, Target
-from agent.refusal import GONE, NOT_PYTHON, refusal_reason, refusal_stack
 from agent.selfmetrics import SelfMetrics
-from agent.session import THREADS_READ_MAX, Done, NoRoom, Session, take_window
+from agent.session import Done, Session, take_window
 from agent.settings import AgentSettings
+from agent.settlement import Settlement
 from agent.targets import Scanner
 from agent.usage import read_usage, trim_memory
 from agent.watchlist import Watchlist
 from pyrometer import semconv
-from pyrometer.errors import PyrometerError
 from pyrometer.units import NS_PER_S
-from pyrometer.values import NOT_SAMPLED, Profile
+from pyrometer.values import Profile
 
 # Of a core: what every process counts for at least where it is drawn who is sampled.
 _SHARE_LEAST: Final = 0.02
@@ -84,7 +82,7 @@ class SamplingLoop:
         self._running: set[threading.Thread] = set()
         self._stopping = False
         self._observed_at_ns = 0
-        self._told: set[str] = set()
+        self._settlement = Settlement(settings.sampling, metrics, self._coverage)
 
     @property
     def scanned(self) -> threading.Event:
@@ -147,9 +145,8 @@ class SamplingLoop:
     def _scan(self, now: Moment) -> None:
         ended = self._watchlist.scan(now)
         # A window that is being taken reports itself when it ends.
-        self._deliver_all(
-            [profile for session in ended if not session.in_flight for profile in self._close(session, now)]
-        )
+        idle = [session for session in ended if not session.in_flight]
+        self._deliver_all([profile for session in idle for profile in self._settlement.of_open(session, now)])
 
     def _observe(self, now: Moment) -> None:
         """Let the governor see what the agent uses, and let go of memory where it is short."""
@@ -185,7 +182,7 @@ class SamplingLoop:
             soon = session.refusal is not None or not (is_busy or session.is_reported)
             wait_s = sampling.window_s if soon else sampling.carry_s_max
             if session.account.open_ns(now) >= wait_s * NS_PER_S:
-                profiles += self._close(session, now)
+                profiles += self._settlement.of_open(session, now)
         self._deliver_all(profiles)
 
     def _start_windows(self, now: Moment) -> None:
@@ -243,46 +240,7 @@ class SamplingLoop:
         self._in_flight.discard(session)
         session.process.refresh()
         self._governor.window_ended(now.monotonic_ns)
-        profiles: list[Profile] = []
-        if isinstance(done.outcome, PyrometerError):
-            self._fail(session, done.outcome, now)
-            profiles += self._close(session, now)
-        elif not isinstance(done.outcome, NoRoom):
-            session.failures, session.refusal = 0, None
-            if done.window:
-                self._coverage.add_window(now.monotonic_ns, done.window)
-                if done.window.ended:
-                    session.release()
-            profiles += self._note(session, now, session.account.settle(now, done.outcome))
-        if session not in self._watchlist:
-            profiles += self._close(session, now)
-        return profiles
-
-    def _fail(self, session: Session, error: PyrometerError, now: Moment) -> None:
-        """Count a failure, and leave the process alone for a while, longer each time."""
-        reason = refusal_reason(error)
-        self._metrics.add(semconv.AGENT_SAMPLE_ERRORS, reason=reason)
-        sampling = self._settings.sampling
-        backoff_s = min(sampling.backoff_max_s, sampling.backoff_s * 2.0 ** min(session.failures, 16))
-        if reason == NOT_PYTHON:
-            backoff_s = sampling.backoff_max_s
-        session.refuse(refusal_stack(error), now.monotonic_ns + int(backoff_s * NS_PER_S))
-        if reason != GONE and reason not in self._told:
-            self._told.add(reason)
-            _LOG.warning("%s; it is tried again later, and more of this kind is counted, not logged", error)
-
-    def _close(self, session: Session, now: Moment) -> list[Profile]:
-        """Report all that a process used until now and that no sample stands for."""
-        stack = session.refusal or (NOT_SAMPLED,)
-        clocks = None if session.refusal else read_thread_clocks(session.process.target.pid, THREADS_READ_MAX)
-        return self._note(session, now, session.account.close(now, stack, clocks))
-
-    def _note(self, session: Session, now: Moment, profile: Profile | None) -> list[Profile]:
-        if profile is None:
-            return []
-        session.is_reported = True
-        self._coverage.add_profile(now.monotonic_ns, profile)
-        return [profile]
+        return self._settlement.of_window(done, now, goes_on=session in self._watchlist)
 
     def _deliver_all(self, profiles: list[Profile]) -> None:
         if profiles:
@@ -304,7 +262,7 @@ class SamplingLoop:
         for session in sessions:
             session.process.refresh()
             if session.account.unreported_ns():
-                profiles += self._close(session, now)
+                profiles += self._settlement.of_open(session, now)
             self._watchlist.leave(session)
         self._deliver_all(profiles)
         self._bill_host(now, is_last=True)

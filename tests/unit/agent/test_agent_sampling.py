@@ -334,7 +334,7 @@ def test_the_same_failure_is_told_once(watch, start_process, caplog):
     running = watch(ScriptedEngine(error=PermissionDeniedError("no right")), "told", backoff_s=0.1)
     wait_until(lambda: running.errors("permission") >= 4)
 
-    assert [record.getMessage()[:8] for record in caplog.records if record.name == "agent.sampling"] == ["no right"]
+    assert [record.getMessage()[:8] for record in caplog.records if record.name == "agent.settlement"] == ["no right"]
 
 
 def test_a_process_that_ends_reports_its_last_cpu_time(watch, start_process):
