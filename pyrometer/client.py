@@ -23,6 +23,7 @@ from pyrometer.api import (
     Problem,
     ServicesAnswer,
 )
+from pyrometer.api_cost import CostAnswer, CostBy
 from pyrometer.api_events import EventBody, EventStored
 from pyrometer.errors import ConfigError, PyrometerError, UnreachableError
 
@@ -184,6 +185,10 @@ class CollectorClient:
             "limit": limit,
         }
         return self._get("/compare", parameters, CompareAnswer)
+
+    def cost(self, start: str, *, by: CostBy, service: str | None, limit: int) -> CostAnswer:
+        """Return what services, or the parts of one, cost a month."""
+        return self._get("/cost", {"start": start, "by": by, "service": service, "limit": limit}, CostAnswer)
 
     def post_event(self, event: EventBody) -> EventStored:
         """Tell of an event."""

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from collector.api.problems import bad_parameter
+from pyrometer.api_cost import CostBy
 from pyrometer.api_events import EventKind
 
 # Longest name the store keeps.
@@ -110,6 +111,17 @@ class CompareQuery(RangeQuery, kw_only=True, frozen=True):
     baseline: Annotated[Name, Meta(description="The release to compare with.")]
     candidate: Annotated[Name, Meta(description="The release that is judged.")]
     limit: Annotated[int, Meta(ge=1, le=10_000, description="Most functions and most operations.")] = 100
+
+
+class CostQuery(RangeQuery, kw_only=True, frozen=True):
+    """Parameters of ``/cost``."""
+
+    by: Annotated[CostBy, Meta(description="What a row stands for.")] = "service"
+    service: Annotated[
+        Annotated[str, Meta(min_length=1, max_length=NAME_CHARS_MAX)] | None,
+        Meta(description="Only this service; required by operation and function."),
+    ] = None
+    limit: Annotated[int, Meta(ge=1, le=10_000, description="Most rows.")] = 100
 
 
 class EventsQuery(RangeQuery, kw_only=True, frozen=True):

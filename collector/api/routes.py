@@ -9,6 +9,7 @@ import msgspec
 from collector.api import arrow
 from collector.api.compare import compare
 from collector.api.context import Context
+from collector.api.cost import cost
 from collector.api.events import events, post_event
 from collector.api.flamegraph import flamegraph
 from collector.api.functions import functions
@@ -16,6 +17,7 @@ from collector.api.hosts import hosts
 from collector.api.latency import latency
 from collector.api.parameters import (
     CompareQuery,
+    CostQuery,
     EventsQuery,
     FlamegraphQuery,
     FunctionsQuery,
@@ -36,6 +38,7 @@ from pyrometer.api import (
     LatencyAnswer,
     ServicesAnswer,
 )
+from pyrometer.api_cost import CostAnswer
 from pyrometer.api_events import EventBody, EventsAnswer, EventStored
 
 JSON_TYPE: Final = "application/json"
@@ -144,6 +147,13 @@ ROUTES: Final[tuple[Route, ...]] = (
         query=CompareQuery,
         answer=CompareAnswer,
         handle=compare,
+    ),
+    Route(
+        path="/cost",
+        summary="What services, releases, hosts, operations or functions cost a month, and what that rests on.",
+        query=CostQuery,
+        answer=CostAnswer,
+        handle=cost,
     ),
     Route(
         path="/events",

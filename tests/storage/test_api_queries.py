@@ -11,6 +11,7 @@ from collector.api.routes import ROUTES
 from collector.cost import Prices
 from collector.store.statements import query_names, query_text
 from pyrometer.api import CompareAnswer, FlamegraphAnswer, FunctionsAnswer, HostsAnswer, ServicesAnswer, WindowQuality
+from pyrometer.api_cost import CostAnswer
 from tests.contract.api_client import ask
 from tests.contract.api_data import BUCKETS, HOSTILE, NS_PER_S, write_fleet
 
@@ -76,6 +77,9 @@ def test_every_route_answers_alike_on_both_engines(store):
         compared = get("/compare", CompareAnswer, service="shop", baseline="1.0", candidate="2.0")
         assert compared.functions[0].function == "Cart.price"
         assert [len(compared.functions), len(compared.operations)] == [4, 2]
+        for by in ("service", "release", "host", "operation", "function"):
+            bill = get("/cost", CostAnswer, by=by, service="shop")
+            assert sum(row.cpu_per_month for row in bill.rows) == pytest.approx(Prices().cpu_per_month(0.131))
         for route in ROUTES:
             required = {"service": HOSTILE, "baseline": "9", "candidate": HOSTILE}
             parameters = {name: value for name, value in required.items() if name in route.query.__struct_fields__}
