@@ -25,6 +25,7 @@ from pyrometer.api import (
 )
 from pyrometer.api_cost import CostAnswer, CostBy
 from pyrometer.api_events import EventBody, EventStored
+from pyrometer.api_suspects import SuspectsAnswer
 from pyrometer.errors import ConfigError, PyrometerError, UnreachableError
 
 Answer = TypeVar("Answer")
@@ -189,6 +190,29 @@ class CollectorClient:
     def cost(self, start: str, *, by: CostBy, service: str | None, limit: int) -> CostAnswer:
         """Return what services, or the parts of one, cost a month."""
         return self._get("/cost", {"start": start, "by": by, "service": service, "limit": limit}, CostAnswer)
+
+    def suspects(
+        self,
+        service: str,
+        baseline: str,
+        candidate: str,
+        start: str,
+        *,
+        function: str | None = None,
+        file: str | None = None,
+        operation: str | None = None,
+    ) -> SuspectsAnswer:
+        """Return the changes that are likely behind what got worse: a function, or an operation."""
+        parameters: Parameters = {
+            "service": service,
+            "baseline": baseline,
+            "candidate": candidate,
+            "start": start,
+            "function": function,
+            "file": file,
+            "operation": operation,
+        }
+        return self._get("/suspects", parameters, SuspectsAnswer)
 
     def post_event(self, event: EventBody) -> EventStored:
         """Tell of an event."""

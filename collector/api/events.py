@@ -19,6 +19,7 @@ def events(context: Context, query: EventsQuery) -> EventsAnswer:
         context.rows,
         services=[] if query.service is None else [query.service],
         kinds=[] if query.kind is None else [query.kind],
+        versions=[],
         **span.in_milliseconds(),
         rows_max=min(query.limit, context.limits.rows_max),
     )

@@ -1,33 +1,20 @@
 """``/flamegraph``: the merged stacks of a service as one tree, next to a baseline where one is asked for."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 from collector.api.context import Context
 from collector.api.parameters import FlamegraphQuery
 from collector.api.quality import window_quality
+from collector.api.stack_data import UNKNOWN_FRAME, StackValues, read_frame_ids, read_frames, read_stack_values
 from collector.api.times import Span, parse_span
 from pyrometer.api import FlamegraphAnswer
 from pyrometer.tree import OTHER_NAME, build_tree
 from pyrometer.values import Frame, FrameType, Stack
 
 _UNIT: Final = "nanoseconds"
-# Ids per query: their text stays far below what a server takes as one parameter.
-_IDS_PER_QUERY: Final = 4000
 _OTHER: Final[Stack] = (Frame(OTHER_NAME, frame_type=FrameType.MARKER),)
 _UNKNOWN_STACK: Final[Stack] = (Frame("[unknown stack]", frame_type=FrameType.MARKER),)
-_UNKNOWN_FRAME: Final = Frame("[unknown frame]", frame_type=FrameType.MARKER)
-
-
-@dataclass(slots=True)
-class _Side:
-    """What one side spent, by stack id; what lies in stacks beyond the limit is only summed."""
-
-    values: dict[int, int] = field(default_factory=dict)
-    rest: int = 0
-    rest_stacks: int = 0
-    samples: int = 0
 
 
 def flamegraph(context: Context, query: FlamegraphQuery) -> FlamegraphAnswer:
@@ -72,7 +59,7 @@ def flamegraph(context: Context, query: FlamegraphQuery) -> FlamegraphAnswer:
     )
 
 
-def _read_baseline(context: Context, query: FlamegraphQuery) -> _Side | None:
+def _read_baseline(context: Context, query: FlamegraphQuery) -> StackValues | None:
     if query.baseline_version is None and query.baseline_start is None and query.baseline_end is None:
         return None
     span = parse_span(
@@ -86,27 +73,18 @@ def _read_baseline(context: Context, query: FlamegraphQuery) -> _Side | None:
     return _read(context, query, span, versions)
 
 
-def _read(context: Context, query: FlamegraphQuery, span: Span, versions: list[str]) -> _Side:
-    rows = context.rows(
-        "flamegraph_stacks",
+def _read(context: Context, query: FlamegraphQuery, span: Span, versions: list[str]) -> StackValues:
+    return read_stack_values(
+        context,
+        span,
         service=query.service,
-        sample_type=query.sample_type,
         versions=versions,
         hosts=[] if query.host is None else [query.host],
-        **span.in_milliseconds(),
-        rows_max=context.limits.stacks_max,
+        sample_type=query.sample_type,
     )
-    if not rows:
-        return _Side()
-    side = _Side(values={row["stack_id"]: row["value"] for row in rows}, samples=rows[0]["all_samples"])
-    side.rest = rows[0]["all_value"] - sum(side.values.values())
-    side.rest_stacks = rows[0]["all_stacks"] - len(rows)
-    if side.rest_stacks:
-        context.hit("stacks_max")
-    return side
 
 
-def _by_stack(side: _Side, stacks: dict[int, Stack]) -> dict[Stack, float]:
+def _by_stack(side: StackValues, stacks: dict[int, Stack]) -> dict[Stack, float]:
     # Ids that could not be read share one marker, so that the total stays what was measured.
     values: dict[Stack, float] = {}
     for stack_id, value in side.values.items():
@@ -118,19 +96,6 @@ def _by_stack(side: _Side, stacks: dict[int, Stack]) -> dict[Stack, float]:
 
 
 def _stacks(context: Context, stack_ids: Iterable[int]) -> dict[int, Stack]:
-    rows = _in_batches(context, "stacks", "stack_ids", stack_ids)
-    needed = {frame_id for row in rows for frame_id in row["frame_ids"]}
-    frames = {row["frame_id"]: _frame(row) for row in _in_batches(context, "frames", "frame_ids", needed)}
-    return {row["stack_id"]: tuple(frames.get(key, _UNKNOWN_FRAME) for key in row["frame_ids"]) for row in rows}
-
-
-def _in_batches(context: Context, name: str, parameter: str, ids: Iterable[int]) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = []
-    ordered = sorted(ids)
-    for first in range(0, len(ordered), _IDS_PER_QUERY):
-        rows.extend(context.rows(name, **{parameter: ordered[first : first + _IDS_PER_QUERY]}))
-    return rows
-
-
-def _frame(row: dict[str, Any]) -> Frame:
-    return Frame(row["function"], row["file"], row["line"])
+    stacks = read_frame_ids(context, stack_ids)
+    frames = read_frames(context, {key for frame_ids in stacks.values() for key in frame_ids})
+    return {key: tuple(frames.get(each, UNKNOWN_FRAME) for each in frame_ids) for key, frame_ids in stacks.items()}

@@ -130,7 +130,21 @@ class EventsQuery(RangeQuery, kw_only=True, frozen=True):
     start: Annotated[Time, Meta(description="Start of the range: RFC 3339, or relative to now.")] = "-7d"
     service: Annotated[Name | None, Meta(description="Only events of this service, and those of all services.")] = None
     kind: Annotated[EventKind | None, Meta(description="Only events of this kind.")] = None
-    limit: Annotated[int, Meta(ge=1, le=10_000, description="Most events.")] = 100
+    limit: Annotated[int, Meta(ge=1, le=1000, description="Most events.")] = 100
+
+
+class SuspectsQuery(RangeQuery, kw_only=True, frozen=True):
+    """Parameters of ``/suspects``."""
+
+    service: Annotated[
+        str, Meta(min_length=1, max_length=NAME_CHARS_MAX, description="Name of the service (`service.name`).")
+    ]
+    baseline: Annotated[Name, Meta(description="The release to compare with.")]
+    candidate: Annotated[Name, Meta(description="The release that is worse.")]
+    function: Annotated[Name | None, Meta(description="The function that got dearer, as `/compare` names it.")] = None
+    file: Annotated[Name | None, Meta(description="Its file; any when absent.")] = None
+    operation: Annotated[Name | None, Meta(description="The operation that got slower.")] = None
+    limit: Annotated[int, Meta(ge=1, le=100, description="Most changes.")] = 3
 
 
 Query = TypeVar("Query", bound=msgspec.Struct)

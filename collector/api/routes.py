@@ -25,9 +25,11 @@ from collector.api.parameters import (
     LatencyQuery,
     NoQuery,
     ServicesQuery,
+    SuspectsQuery,
 )
 from collector.api.posted import Posted
 from collector.api.services import services
+from collector.api.suspects import suspects
 from collector.auth.tokens import Role
 from pyrometer.api import (
     API_PREFIX,
@@ -40,6 +42,7 @@ from pyrometer.api import (
 )
 from pyrometer.api_cost import CostAnswer
 from pyrometer.api_events import EventBody, EventsAnswer, EventStored
+from pyrometer.api_suspects import SuspectsAnswer
 
 JSON_TYPE: Final = "application/json"
 
@@ -161,6 +164,13 @@ ROUTES: Final[tuple[Route, ...]] = (
         query=EventsQuery,
         answer=EventsAnswer,
         handle=events,
+    ),
+    Route(
+        path="/suspects",
+        summary="The changes that are likely behind what got worse from one release to another, with the evidence.",
+        query=SuspectsQuery,
+        answer=SuspectsAnswer,
+        handle=suspects,
     ),
 )
 

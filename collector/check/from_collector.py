@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from collector.check.report import Item, Price, Report
+from collector.check.suspects import with_suspects
 from pyrometer.api import Change, CompareAnswer, FunctionChange, OperationChange, Verdict
 from pyrometer.client import CollectorClient
 from pyrometer.errors import TargetNotFoundError
@@ -24,7 +25,7 @@ _QUANTITIES: Final[tuple[tuple[str, str, str], ...]] = (
 
 def check_releases(client: CollectorClient, service: str, baseline: str, candidate: str, start: str) -> Report:
     """
-    Ask a collector what changed between two releases, and report it.
+    Ask a collector what changed between two releases and which changes are likely behind it, and report it.
 
     Args:
         client: Of the collector.
@@ -44,7 +45,7 @@ def check_releases(client: CollectorClient, service: str, baseline: str, candida
             f"{printable(report.heading)}: nothing to compare since {start}. {notes} Look further back with --start, or"
             " see what there is: pyrometer query services"
         )
-    return report
+    return with_suspects(report, client, start)
 
 
 def report_of(answer: CompareAnswer) -> Report:

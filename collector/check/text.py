@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from collector.check.report import VERDICT_WORDS, Item, Price, Report, shortage_words
+from collector.check.report import VERDICT_WORDS, Item, Price, Report, Suspect, shortage_words
 from pyrometer.api import Verdict
 from pyrometer.text import printable
 
@@ -29,7 +29,8 @@ def text_lines(report: Report) -> Iterator[str]:
     if len(untested) > _UNTESTED_SHOWN:
         yield f"not enough data  … and {len(untested) - _UNTESTED_SHOWN:,} more"
     for suspect in report.suspects:
-        yield f"suspect change  {printable(suspect.title)}: {printable(suspect.evidence)}"
+        yield f"suspect change{_sureness(suspect)}  {printable(suspect.title)}"
+        yield f"  {printable(suspect.evidence)}"
     yield summary(report)
     yield from (f"note: {printable(note)}" for note in report.notes)
     if report.currency and any(item.price for item in _findings(report)):
@@ -64,7 +65,7 @@ def markdown_lines(report: Report) -> Iterator[str]:
     if report.suspects:
         yield ""
     for suspect in report.suspects:
-        yield f"- suspect change: {_escaped(suspect.title)}: {_escaped(suspect.evidence)}"
+        yield f"- suspect change{_sureness(suspect)}: {_escaped(suspect.title)}: {_escaped(suspect.evidence)}"
     yield ""
     yield f"{summary(report)}."
     yield from (f"Note: {_escaped(note)}  " for note in report.notes)
@@ -111,6 +112,10 @@ def _item_lines(item: Item, report: Report) -> Iterator[str]:
     )
     if words := price_words(item.price, report.currency):
         yield f"  {words}"
+
+
+def _sureness(suspect: Suspect) -> str:
+    return "" if suspect.confidence is None else f" (confidence {suspect.confidence:.0%})"
 
 
 def _markdown_row(item: Item, report: Report) -> str:

@@ -10,6 +10,7 @@ A small web shop in two releases, and the load on it: something real to watch.
     export      /export, generators
     service     the web service around them (Starlette, uvicorn)
     tracing     server spans and inner spans through the OpenTelemetry SDK
+    rollout     tells of the deploy of 1.5.0, as a pipeline does
     load        an open-loop load generator that stays within a CPU budget
     commands    the command line
 """

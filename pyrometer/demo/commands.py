@@ -7,6 +7,7 @@ import click
 
 from pyrometer.demo.load import CPU_BUDGET_CORES, NOMINAL_RATE, Load
 from pyrometer.demo.releases import BASELINE, CANDIDATE, RELEASES, Release
+from pyrometer.demo.rollout import tell_of_rollout
 from pyrometer.demo.service import serve
 from pyrometer.demo.tracing import SERVICE_NAME
 from pyrometer.errors import ConfigError
@@ -40,6 +41,7 @@ def run(*, collector: str, port_base: int | None, rate: float, cpu_budget: float
     for port, release in zip((base, base + 1), (BASELINE, CANDIDATE), strict=True):
         if not is_free(port):
             raise ConfigError(f"port {port} (demo, release {release.version}) is taken; choose another --port-base")
+    tell_of_rollout(collector)
     parts = plan_demo(collector, base, rate=rate, cpu_budget=cpu_budget)
     sys.exit(Supervisor(parts, reporter=reporter_for(sys.stdout), stop_total_s=_STOP_TOTAL_S).run())
 

@@ -15,9 +15,12 @@ from collector.check.text import markdown_lines, text_lines
 from collector.store.embedded import EmbeddedStore
 from collector.store.migrate import migrate
 from pyrometer.api import Change, Shortage
+from pyrometer.api_events import EventBody, TouchedFunction
+from pyrometer.client import CollectorClient
 from tests.contract.collector_process import running_collector
 from tests.contract.releases import BUCKETS, FUNCTIONS, ReleaseWriter
 
+DEPLOY = "Round twice"
 HOSTILE = "\x1b[31m<b>[x](javascript:y)|`@all`\x00\ud800"
 
 
@@ -34,6 +37,9 @@ def check(tmp_path_factory):
     writer.release("rare", "2", cpu_ms={"step": 8.0}, requests=0.2)
     store.close()
     with running_collector(folder) as collector:
+        touched = TouchedFunction(function="step_5", file="src/app.py", first_line=7, last_line=9)
+        deploy = EventBody(kind="deploy", service="slower", version="2", title=DEPLOY, functions=[touched])
+        CollectorClient(collector.url, 20).post_event(deploy)
 
         def check(service, *arguments, baseline="1", candidate="2"):
             command = [sys.executable, "-m", "pyrometer", "check", "--service", service, "--collector", collector.url]
@@ -52,6 +58,8 @@ def test_a_regression_is_named_with_its_price_and_ends_with_5(check):
     assert next(line for line in lines if line.startswith("regression")) == "regression  step_5 (app.py)"
     assert "  own CPU per request: " in done.stdout
     assert " a month (" in done.stdout
+    assert re.search(rf"^suspect change \(confidence 9\d%\)  deploy of 2: {DEPLOY}, ", done.stdout, re.MULTILINE)
+    assert "  step_5: modifies step_5 (src/app.py:7-9), " in done.stdout
     assert check("slower", "--no-fail-on-regression").returncode == 0
 
 
@@ -60,6 +68,7 @@ def test_no_regression_ends_with_0(check):
     same, better = check("steady"), check("slower", baseline="2", candidate="1")
     assert (same.returncode, better.returncode) == (0, 0)
     assert same.stdout.startswith("steady: 2 against 1: NO CHANGE\n")
+    assert "suspect" not in same.stdout + better.stdout
     assert better.stdout.startswith("slower: 1 against 2: IMPROVEMENT\n")
 
 
@@ -87,6 +96,7 @@ def test_every_format_names_the_same_regression(check, tmp_path, form):
         assert first["low"] < 9.0 * 0.2 < first["high"]
         assert first["price_low"] < first["price_per_month"] < first["price_high"]
         assert first["q"] < 0.05
+        assert report["suspects"][0]["confidence"] > 0.9
     elif form == "junit":
         suite = ET.fromstring(text).find("testsuite")  # noqa: S314 (our own)
         found = [case.get("name").partition(":")[0] for case in suite if case.find("failure") is not None]
@@ -102,6 +112,7 @@ def test_every_format_names_the_same_regression(check, tmp_path, form):
         ]
     assert found[0] == "step_5"
     assert set(found) <= {"step_5", "slower"}
+    assert text.count(DEPLOY) == (len(found) if form in ("junit", "sarif") else 1)
 
 
 def test_a_place_that_cannot_be_written_is_told(check, tmp_path):

@@ -3,14 +3,17 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from pyrometer.client import CollectorClient
+from pyrometer.demo.rollout import tell_of_rollout
 from tests.contract.collector_process import running_collector
 
 HOSTILE = 'näme "with\nall\t\\x1b.py'
 SECRET = "hunter2"
+ROOT = Path(__file__).parent.parent.parent
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +62,7 @@ def mark(*arguments):
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
 
 
-def marked(collector, repository, *arguments, service="shop", version="2"):
+def marked(collector, repository, *arguments, service="books", version="2"):
     words = ["--service", service, "--version", version, "--repository", repository, "--collector", collector.url]
     return mark(*words, *arguments)
 
@@ -75,7 +78,7 @@ def test_a_range_is_told_with_the_functions_it_touches(collector, repository):
     assert done.returncode == 0, done.stderr
     assert "1 commits touch 3 functions" in done.stdout
     assert done.stderr == "note: Not read: broken.py: SyntaxError.\n"
-    [event] = events_of(collector, "shop")
+    [event] = events_of(collector, "books")
     assert (event["kind"], event["version"], event["source"], event["environment"]) == ("deploy", "2", "git", "prod")
     assert event["commits"] == ["Price with a rule"]
     assert event["url"] == "https://ci.invalid/7"
@@ -124,3 +127,17 @@ def test_a_collector_that_does_not_answer_is_named(repository):
     done = mark("--service", "shop", "--version", "2", "--collector", "http://127.0.0.1:9")
     assert done.returncode == 1
     assert "http://127.0.0.1:9 does not answer" in done.stderr
+
+
+def test_the_demo_tells_of_its_second_release(collector, capsys):
+    """Once however often it starts, with the places of its regressions; it runs without a collector too."""
+    for url in (collector.url, collector.url, "http://127.0.0.1:9"):
+        tell_of_rollout(url)
+    [event] = events_of(collector, "shop")
+    assert event["version"] == "1.5.0"
+    assert [row["function"] for row in event["functions"]] == ["apply_discounts", "Ledger.answer_time_s"]
+    for row in event["functions"]:
+        lines = (ROOT / row["file"]).read_text().splitlines()
+        assert f"def {row['function'].rpartition('.')[2]}(" in lines[row["first_line"] - 1]
+        assert lines[row["last_line"] - 1].strip().startswith("return ")
+    assert "the deploy of 1.5.0 was not told of: " in capsys.readouterr().err

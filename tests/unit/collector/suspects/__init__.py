@@ -1,0 +1,1 @@
+"""Unit tests of which change is behind a regression."""
