@@ -1,5 +1,6 @@
 """From addresses to names: mappings, symbols of files and of the kernel."""
 
+import contextlib
 import ctypes
 import os
 import shutil
@@ -9,6 +10,8 @@ import pytest
 from reader_workloads import SPIN, running
 
 from agent.procfs import read_stat
+from agent.reader.elf import ElfError, ElfFile
+from agent.reader.elf_functions import read_functions
 from agent.reader.perf import symbols
 from agent.reader.perf.kernel import KERNEL, KernelSymbols
 from agent.reader.perf.process import ProcessView, parse_code, read_code
@@ -22,6 +25,16 @@ def address_of(function: str) -> int:
 
 def code_at(address: int) -> Mapped:
     return next(mapped for mapped in read_code(os.getpid()) if mapped.start <= address < mapped.end)
+
+
+def code_with_functions() -> list[Mapped]:
+    """Return a mapping of each file of this process that names more than two functions."""
+    found = {}
+    for mapped in read_code(os.getpid()):
+        with contextlib.suppress(OSError, ElfError), ElfFile.open(mapped.path) as elf:
+            if len(read_functions(elf, 3).addresses) == 3:
+                found.setdefault(mapped.inode, mapped)
+    return list(found.values())
 
 
 @pytest.mark.parametrize(
@@ -101,15 +114,18 @@ def test_a_table_is_built_only_for_code_that_is_seen_often():
     assert [False, False, True, True] == found
 
 
-def test_the_oldest_tables_are_forgotten(monkeypatch):
-    """Memory stays within the limits however many files are seen."""
-    monkeypatch.setattr(symbols, "FUNCTIONS_KEPT_MAX", 10)
+@pytest.mark.parametrize(("limit", "kept"), [("FILES_MAX", 2), ("FUNCTIONS_KEPT_MAX", 1)])
+def test_the_oldest_tables_are_forgotten(monkeypatch, limit, kept):
+    """Memory stays within the limits of files and of functions however many are seen; the last is kept in any case."""
+    monkeypatch.setattr(symbols, limit, 2)
     files = SymbolFiles(sightings_min=1)
-    for mapped in read_code(os.getpid()):
+    seen = []
+    for mapped in code_with_functions():
         files.frame(os.getpid(), mapped, mapped.start)
         files.end_turn()
-        # The last is kept however large it is; small ones may lie beside each other.
-        assert len(files._tables) == 1 or files._kept <= 10
+        seen.append((mapped.device, mapped.inode))
+        assert seen[-kept:] == list(files._tables)
+    assert len(seen) > kept
 
 
 def test_a_damaged_file_gives_one_name_for_each_mapping(tmp_path):
