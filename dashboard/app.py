@@ -6,7 +6,7 @@ from typing import Final
 import streamlit as st
 
 from dashboard.controls import enter, pick_range
-from dashboard.links import FLAMEGRAPH, HOSTS, OVERVIEW, REGRESSIONS
+from dashboard.links import COST, FLAMEGRAPH, HOSTS, OVERVIEW, REGRESSIONS
 
 _HERE: Final = Path(__file__).resolve().parent
 
@@ -19,6 +19,7 @@ page = st.navigation(
         st.Page(OVERVIEW, title="Overview", icon=":material/dashboard:", default=True),
         st.Page(FLAMEGRAPH, title="Flame graph", icon=":material/local_fire_department:"),
         st.Page(REGRESSIONS, title="Regressions", icon=":material/compare_arrows:"),
+        st.Page(COST, title="Cost", icon=":material/payments:"),
         st.Page(HOSTS, title="Hosts", icon=":material/dns:"),
     ]
 )

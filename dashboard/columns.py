@@ -134,6 +134,42 @@ def operation_changes_columns(currency: str) -> Columns:
     }
 
 
+def cost_columns(currency: str, cost_max: float) -> Columns:
+    """Return the columns of the table of costs."""
+    monthly = f"{currency} / month"
+
+    def money(title: str, help_text: str) -> Any:
+        return NumberColumn(title, format="%,.2f", help=f"{help_text}, {monthly}")
+
+    return {
+        "name": TextColumn("Name", width=220),
+        "detail": TextColumn("Release or file", width=150),
+        "cost": _cost(monthly, cost_max, "CPU, memory and idle together, for a month of 730 h"),
+        "cpu": money("CPU", "Cores busy"),
+        "memory": money("Memory", "What processes had resident"),
+        "idle": money("Idle", "What the machine costs beyond its services"),
+        "unsampled": money("Not sampled", "Part of the CPU's cost that no stack stands for"),
+        "per_1000": NumberColumn("1,000 requests", format="%,.4f", help=f"{currency}, without idle"),
+        "cores": NumberColumn("CPU cores", format="%.3f", help="CPU seconds used per second"),
+        "memory_size": TextColumn("Memory size", alignment="right"),
+        "requests": NumberColumn("Requests/s", format="%,.1f", help="Server spans per second"),
+        "kwh": NumberColumn("kWh / month", format="%,.1f"),
+        "co2e": NumberColumn("kg CO2e / month", format="%,.1f"),
+        "basis": TextColumn("Prices", width=300, help="Which prices stand behind the figures"),
+    }
+
+
+def budgets_columns(currency: str) -> Columns:
+    """Return the columns of the table of budgets."""
+    return {
+        "service": TextColumn("Service", width=220),
+        "spent": ProgressColumn("Spent", format="%.0f%%", min_value=0, max_value=100, help="Of the budget"),
+        "cost": NumberColumn(f"Cost, {currency} / month", format="%,.2f"),
+        "budget": NumberColumn(f"Budget, {currency} / month", format="%,.2f"),
+        "verdict": TextColumn(""),
+    }
+
+
 def _cost(title: str, cost_max: float, help_text: str) -> Any:
     return ProgressColumn(title, format="%,.2f", min_value=0, max_value=max(cost_max, 0.01), help=help_text, width=115)
 

@@ -14,7 +14,7 @@ from pyrometer.semconv import HOST_SERVICE
 
 # What a choice of service makes meaningless: releases of another service.
 _RELEASE_KEYS: Final = ("version", "compare", "baseline", "candidate")
-_LINKED_KEYS: Final = ("service", "host", *_RELEASE_KEYS)
+_LINKED_KEYS: Final = ("service", "host", "by", *_RELEASE_KEYS)
 _PAGE_KEY: Final = "page_entered"
 
 Width = int | Literal["stretch"]

@@ -13,6 +13,7 @@ from pyrometer.api import (
     LatencyAnswer,
     ServicesAnswer,
 )
+from pyrometer.api_cost import CostAnswer, CostBy
 from pyrometer.client import CollectorClient
 
 # Keyed by the collector's address and all arguments. Errors are not kept.
@@ -65,6 +66,11 @@ def compare(service: str, baseline: str, candidate: str, start: str) -> CompareA
     return _compare(settings().collector, service, baseline, candidate, start, settings().functions_max)
 
 
+def cost(start: str, by: CostBy, service: str | None) -> CostAnswer:
+    """Return what services, or the parts of one, cost a month."""
+    return _cost(settings().collector, start, by, service, settings().functions_max)
+
+
 @_cached
 def _services(base_url: str, start: str) -> ServicesAnswer:
     return _client(base_url).services(start)
@@ -99,3 +105,8 @@ def _compare(  # noqa: PLR0917
     base_url: str, service: str, baseline: str, candidate: str, start: str, limit: int
 ) -> CompareAnswer:
     return _client(base_url).compare(service, baseline, candidate, start, limit=limit)
+
+
+@_cached
+def _cost(base_url: str, start: str, by: CostBy, service: str | None, limit: int) -> CostAnswer:
+    return _client(base_url).cost(start, by=by, service=service, limit=limit)

@@ -7,6 +7,7 @@ from dashboard.views.text import label
 OVERVIEW: Final = "app_pages/overview.py"
 FLAMEGRAPH: Final = "app_pages/flamegraph.py"
 REGRESSIONS: Final = "app_pages/regressions.py"
+COST: Final = "app_pages/cost.py"
 HOSTS: Final = "app_pages/hosts.py"
 
 # Name shown and kept in the link -> start of the range as the query API understands it.

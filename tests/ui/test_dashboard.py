@@ -151,6 +151,23 @@ def test_hosts_draws_the_metrics_of_a_host(shop, open_browser: Callable, scheme:
     window.shoot(f"hosts-{scheme}")
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_cost_is_divided_as_the_reader_chooses(shop, open_browser: Callable, scheme: str):
+    """Total, bars and table of all services; a click divides one of them by function; what it rests on is told."""
+    window = open_browser(scheme)
+    page = window.page
+    page.goto(f"{shop}/cost")
+    settled(page)
+    expect(page.get_by_test_id("stMetricValue").first).to_contain_text("USD")
+    expect(page.get_by_text("a month has 730 hours")).to_be_visible()
+    window.shoot(f"cost-{scheme}")
+    page.get_by_role("radio", name="Functions").click()
+    expect(page.get_by_role("combobox", name="Service")).to_have_value("shop")
+    expect(page.get_by_text("memory is not divided among functions")).to_be_visible()
+    settled(page)
+    window.shoot(f"cost-functions-{scheme}")
+
+
 def test_overview_in_the_dark(shop, open_browser: Callable):
     """The dark appearance follows the system's setting."""
     window = open_browser("dark")
@@ -185,7 +202,7 @@ def test_hostile_names_are_text_in_the_browser(tmp_path, open_browser: Callable)
     with running_collector(free_port(), tmp_path) as collector, running_dashboard(collector, tmp_path) as dashboard:
         send_hostile(collector, HOSTILE_NAMES)
         wait_for("hostile services", lambda: len(services_of(collector)) >= len(HOSTILE_NAMES))
-        for path in ("", "/flamegraph", "/regressions", "/hosts"):
+        for path in ("", "/flamegraph", "/regressions", "/cost", "/hosts"):
             page.goto(f"{dashboard}{path}")
             settled(page)
             expect(page.get_by_test_id("stDataFrame").first).to_be_visible()

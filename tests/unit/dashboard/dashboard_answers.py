@@ -31,6 +31,7 @@ from pyrometer.api import (
     TimeRange,
     WindowQuality,
 )
+from pyrometer.api_cost import BudgetLine, CostAnswer, CostRow
 
 RANGE = TimeRange(start="2026-11-22T10:00:00Z", end="2026-11-22T11:00:00Z")
 SEEN = "2026-11-22T10:59:50Z"
@@ -244,6 +245,41 @@ def compare_answer(**fields: Any) -> CompareAnswer:
     return CompareAnswer(**(defaults | fields))
 
 
+def a_cost(name: str = "checkout", **fields: Any) -> CostRow:
+    defaults: dict[str, Any] = {
+        "detail": "",
+        "cost_per_month": 30.0,
+        "cpu_per_month": 24.0,
+        "memory_per_month": 6.0,
+        "idle_per_month": None,
+        "unsampled_per_month": 1.5,
+        "cpu_cores": 1.0,
+        "memory_bytes": 2.0 * 1024**3,
+        "requests_per_second": 10.0,
+        "cost_per_1000_requests": 0.0011,
+        "kwh_per_month": 3.0,
+        "kg_co2e_per_month": 1.4,
+        "basis": "a machine that is not in the price list: 0.034 USD a core hour, 0.0045 a GiB hour",
+    }
+    return CostRow(name=name, **(defaults | fields))
+
+
+def cost_answer(*rows: CostRow, **fields: Any) -> CostAnswer:
+    defaults: dict[str, Any] = {
+        "range": RANGE,
+        "by": "service",
+        "currency": "USD",
+        "total": a_cost("", cost_per_month=80.0, idle_per_month=50.0),
+        "budgets": [
+            BudgetLine(service="checkout", budget_per_month=20.0, cost_per_month=30.0),
+            BudgetLine(service="", budget_per_month=100.0, cost_per_month=80.0),
+            BudgetLine(service="gone", budget_per_month=5.0, cost_per_month=None),
+        ],
+        "assumptions": ["a month has 730 hours"],
+    }
+    return CostAnswer(rows=list(rows), **(defaults | fields))
+
+
 Reply = msgspec.Struct | tuple[int, bytes]
 
 
@@ -306,6 +342,7 @@ def all_replies() -> dict[str, Reply | Callable[[dict[str, str]], Reply]]:
             series=[a_series(), a_series("system.memory.usage", "By")] if "host" in query else [],
         ),
         "/compare": compare_answer(),
+        "/cost": cost_answer(a_cost(), a_cost("search", memory_per_month=None, memory_bytes=None)),
     }  # fmt: skip
 
 

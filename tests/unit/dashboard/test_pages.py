@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from dashboard_answers import (
     HOSTILE_NAMES,
+    a_cost,
     a_function,
     a_function_change,
     a_host,
@@ -15,6 +16,7 @@ from dashboard_answers import (
     an_empty_flamegraph,
     an_operation_change,
     compare_answer,
+    cost_answer,
     functions_answer,
     hosts_answer,
     latency_answer,
@@ -22,8 +24,9 @@ from dashboard_answers import (
 )
 
 from pyrometer.api import Problem
+from pyrometer.api_cost import BudgetLine
 
-PAGES = ["overview", "flamegraph", "regressions", "hosts"]
+PAGES = ["overview", "flamegraph", "regressions", "hosts", "cost"]
 
 
 def texts(app: Any) -> str:
@@ -298,3 +301,44 @@ def test_flamegraph_without_profiles_says_what_to_do(open_page, collector):
     assert not app.exception
     assert "No profiles" in texts(app)
     assert not app.get("bidi_component")
+
+
+def test_cost_shows_total_rows_budgets_and_assumptions(open_page, collector):
+    """Idle and unsampled cost stand beside CPU and memory; a budget that is exceeded says so."""
+    app = open_page("cost")
+    assert not app.exception
+    values = {metric.label: metric.value for metric in app.metric}
+    assert (values["Cost per month"], values["Idle"], values["Not sampled"]) == ("80.00 USD", "50.00 USD", "1.50 USD")
+    costs, budgets = (frame.value for frame in app.dataframe)
+    assert ["checkout", "search"] == list(costs["name"])
+    assert ["over budget", "within budget", "not seen"] == list(budgets["verdict"])
+    assert ["checkout", "Everything", "gone"] == list(budgets["service"])
+    assert "• a month has 730 hours" in texts(app)
+    assert ("/cost", {"start": "-1h", "by": "service", "limit": "200"}) in collector.asked
+
+
+def test_cost_of_functions_asks_for_one_service(open_page, collector):
+    """A link to the functions of a service asks for them, and shows which service it is."""
+    app = open_page("cost", by="Functions", service="search")
+    assert not app.exception
+    assert "search" == app.selectbox(key="service").value
+    assert ("/cost", {"start": "-1h", "by": "function", "service": "search", "limit": "200"}) in collector.asked
+
+
+def test_cost_of_nothing_says_where_cost_comes_from(open_page, collector):
+    """A service without spans has no operations to price."""
+    collector.replies["/cost"] = cost_answer(by="operation")
+    app = open_page("cost", by="Operations")
+    assert not app.exception
+    assert "Nothing to price" in texts(app)
+
+
+def test_hostile_names_and_missing_figures_do_not_break_the_cost(open_page, collector):
+    """Names of every kind, prices of nothing, budgets of 0."""
+    rows = [a_cost(name, detail=name, basis=name, requests_per_second=None, cost_per_1000_requests=None,
+                   unsampled_per_month=None) for name in HOSTILE_NAMES]  # fmt: skip
+    zero = BudgetLine(service=HOSTILE_NAMES[1], budget_per_month=0.0, cost_per_month=0.0)
+    collector.replies["/cost"] = cost_answer(*rows, budgets=[zero], assumptions=HOSTILE_NAMES)
+    app = open_page("cost")
+    assert not app.exception
+    assert len(HOSTILE_NAMES) == len(app.dataframe[0].value)
