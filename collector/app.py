@@ -63,6 +63,7 @@ def run(settings: CollectorSettings) -> None:
     api_address = settings.http.api_host_and_port(has_tokens=guard.asks_for_tokens)
     grpc_address = settings.grpc.host_and_port(has_tokens=guard.asks_for_tokens)
     prices = load_prices(Path(settings.prices) if settings.prices else None)
+    webhooks = settings.webhooks.secrets()
     keep_freed_memory()
     data_dir = data_directory(settings)
     with contextlib.ExitStack() as stack:
@@ -94,6 +95,7 @@ def run(settings: CollectorSettings) -> None:
             guard=guard,
             tenant_stores=stores,
             tracer=stack.enter_context(own_tracer(settings.traces)),
+            webhooks=webhooks,
         )
         applications = [(Router(receiver, profile_receiver, health, receiver if api_listener else api), listener)]
         if api_listener:

@@ -9,6 +9,7 @@ from msgspec import Meta, Struct
 
 from collector.api.limits import ApiLimits
 from collector.auth.settings import AuthSettings, TlsSettings
+from collector.events.webhooks import WebhookSecrets
 from collector.receive.intake import ReceiveLimits
 from collector.receive.otlp_grpc import GrpcLimits
 from collector.store.protocol import QueryLimits
@@ -19,6 +20,7 @@ from pyrometer.errors import ConfigError
 from pyrometer.state import home_state_directory, state_directory
 
 _MIB = 1024**2
+_SECRET_BYTES_MIN = 16
 _TOKENS_HINT = "give it tokens (auth.tokens_file; pyrometer collector token create), or "
 
 Bytes = Annotated[int, Meta(ge=_MIB, le=1024**4)]
@@ -143,6 +145,37 @@ class LogSettings(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True)
         )
 
 
+class WebhookSettings(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """Deployments that code hosts tell of; such webhooks are not taken where the file is not named."""
+
+    github_secret_file: str = ""
+    gitlab_token_file: str = ""
+
+    def secrets(self) -> WebhookSecrets:
+        """
+        Return what the files hold.
+
+        Raises:
+            ConfigError: If one cannot be read, or holds nothing.
+        """
+        return WebhookSecrets(
+            github=_secret("webhooks.github_secret_file", self.github_secret_file),
+            gitlab=_secret("webhooks.gitlab_token_file", self.gitlab_token_file),
+        )
+
+
+def _secret(key: str, path: str) -> bytes:
+    if not path:
+        return b""
+    try:
+        secret = Path(path).read_bytes().strip()
+    except OSError as error:
+        raise ConfigError(f"{key} = {path!r}: cannot be read: {error.strerror}") from error
+    if len(secret) < _SECRET_BYTES_MIN:
+        raise ConfigError(f"{key} = {path!r}: must hold a secret of {_SECRET_BYTES_MIN} bytes or more")
+    return secret
+
+
 class CollectorSettings(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """The root."""
 
@@ -157,6 +190,7 @@ class CollectorSettings(Struct, forbid_unknown_fields=True, frozen=True, kw_only
     log: LogSettings = LogSettings()
     api: ApiLimits = ApiLimits()
     traces: TracesSettings = TracesSettings()
+    webhooks: WebhookSettings = WebhookSettings()
 
 
 def data_directory(settings: CollectorSettings, environment: Mapping[str, str] | None = None) -> Path:

@@ -15,6 +15,7 @@ FUNCTIONS_MAX = 5000
 COMMITS_MAX = 200
 NAME_CHARS_MAX = 1000
 TEXT_CHARS_MAX = 65_536
+URL_CHARS_MAX = 2000
 _Name = Annotated[str, Meta(max_length=NAME_CHARS_MAX)]
 _Line = Annotated[int, Meta(ge=0, le=2**31)]
 
@@ -45,7 +46,7 @@ class EventBody(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields
     time: Annotated[str, Meta(max_length=64)] | None = None
     title: _Name = ""
     text: Annotated[str, Meta(max_length=TEXT_CHARS_MAX)] = ""
-    url: Annotated[str, Meta(max_length=2000, pattern=r"^(https?://[^\s]+)?$")] = ""
+    url: Annotated[str, Meta(max_length=URL_CHARS_MAX, pattern=r"^(https?://[^\s]+)?$")] = ""
     source: Annotated[str, Meta(max_length=100, pattern="^(?!seen$)")] = "api"
     id: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
     commits: Annotated[list[_Name], Meta(max_length=COMMITS_MAX)] = []
@@ -58,9 +59,10 @@ class EventBody(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields
 
 
 class EventStored(msgspec.Struct, kw_only=True):
-    """Answer of ``POST /events``."""
+    """Answer of ``POST /events``; ``id`` is empty where a webhook told of no event, and ``note`` says why."""
 
     id: str
+    note: str = ""
 
 
 class EventRow(msgspec.Struct, kw_only=True):

@@ -34,6 +34,7 @@ from collector.api.routes import JSON_TYPE, ROUTES, WRITE_ROUTES, Route, WriteRo
 from collector.auth.guard import DeniedError, Guard
 from collector.auth.tokens import DEFAULT_TENANT, Role
 from collector.cost import Prices
+from collector.events.webhooks import WebhookSecrets
 from collector.store.protocol import QueryLimitError, Store, UnreachableStoreError
 from collector.tracing import record_query
 from pyrometer.api import API_PREFIX
@@ -62,6 +63,7 @@ class Api:
         guard: Who may ask.
         tenant_stores: Where the data of the other tenants is, by name.
         tracer: Makes a span for each request and query.
+        webhooks: What proves who sends a webhook.
         now_ns: Wall time, Unix nanoseconds.
     """
 
@@ -76,6 +78,7 @@ class Api:
         guard: Guard | None = None,
         tenant_stores: Mapping[str, Store] | None = None,
         tracer: Tracer | None = None,
+        webhooks: WebhookSecrets = WebhookSecrets(),  # noqa: B008 (immutable)
         now_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self._limits = limits
@@ -88,6 +91,7 @@ class Api:
             now_ns=now_ns,
             hit=self._hit,
             observe=self._observe,
+            webhooks=webhooks,
         )
         self._guard = guard or Guard()
         self._tracer = tracer or NoOpTracer()

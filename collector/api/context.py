@@ -2,13 +2,14 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from collector.api.limits import ApiLimits
 from collector.api.parameters import RangeQuery
 from collector.api.times import Span, parse_span
 from collector.cost import Prices
+from collector.events.webhooks import WebhookSecrets
 from collector.store.protocol import Parameter, Store
 from pyrometer.units import NS_PER_S
 
@@ -22,6 +23,7 @@ class Context:
         now_ns: Returns the wall time, Unix nanoseconds.
         hit: Counts a limit that cut an answer short, by the name of its setting.
         observe: Told the name of each query and the seconds it took.
+        webhooks: What proves who sends a webhook.
     """
 
     store: Store
@@ -30,6 +32,7 @@ class Context:
     now_ns: Callable[[], int]
     hit: Callable[[str], None]
     observe: Callable[[str, float], None]
+    webhooks: WebhookSecrets = field(default_factory=WebhookSecrets)
 
     def span(self, query: RangeQuery) -> Span:
         """Return the range of a request."""

@@ -28,7 +28,16 @@ def events(context: Context, query: EventsQuery) -> EventsAnswer:
 
 def post_event(context: Context, _: NoQuery, posted: Posted) -> EventStored:
     """Answer ``POST /events``."""
-    body: EventBody = posted.content
+    return store_event(context, posted.content)
+
+
+def store_event(context: Context, body: EventBody) -> EventStored:
+    """
+    Store what was told of.
+
+    Raises:
+        ProblemError: If its time cannot be read.
+    """
     now_ms = context.now_ns() // NS_PER_MS
     event = event_of(body, now_ms if body.time is None else _milliseconds(context, body.time))
     write_event(context.store, event, received_ms=now_ms)

@@ -5,7 +5,7 @@ Each is a struct, so that a request is read by it and the OpenAPI document is wr
 """
 
 import difflib
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -131,6 +131,18 @@ class EventsQuery(RangeQuery, kw_only=True, frozen=True):
     service: Annotated[Name | None, Meta(description="Only events of this service, and those of all services.")] = None
     kind: Annotated[EventKind | None, Meta(description="Only events of this kind.")] = None
     limit: Annotated[int, Meta(ge=1, le=1000, description="Most events.")] = 100
+
+
+class WebhookQuery(msgspec.Struct, kw_only=True, frozen=True):
+    """Parameters of ``/webhooks``."""
+
+    service: Annotated[
+        Annotated[str, Meta(min_length=1, max_length=NAME_CHARS_MAX)] | None,
+        Meta(description="What is deployed (`service.name`); what the repository is called when absent."),
+    ] = None
+    release: Annotated[
+        Literal["ref", "sha"], Meta(description="What of the deployment is the release (`service.version`).")
+    ] = "ref"
 
 
 class SuspectsQuery(RangeQuery, kw_only=True, frozen=True):

@@ -26,10 +26,12 @@ from collector.api.parameters import (
     NoQuery,
     ServicesQuery,
     SuspectsQuery,
+    WebhookQuery,
 )
 from collector.api.posted import Posted
 from collector.api.services import services
 from collector.api.suspects import suspects
+from collector.api.webhooks import github_webhook, gitlab_webhook
 from collector.auth.tokens import Role
 from pyrometer.api import (
     API_PREFIX,
@@ -182,5 +184,23 @@ WRITE_ROUTES: Final[tuple[WriteRoute, ...]] = (
         answer=EventStored,
         handle=post_event,
         role=Role.INGEST,
+    ),
+    WriteRoute(
+        path="/webhooks/github",
+        summary="Take deployments from a webhook of GitHub, signed with its secret.",
+        query=WebhookQuery,
+        body=None,
+        answer=EventStored,
+        handle=github_webhook,
+        signed=True,
+    ),
+    WriteRoute(
+        path="/webhooks/gitlab",
+        summary="Take deployments from a webhook of GitLab, with its token.",
+        query=WebhookQuery,
+        body=None,
+        answer=EventStored,
+        handle=gitlab_webhook,
+        signed=True,
     ),
 )
