@@ -17,6 +17,7 @@ from pyrometer.up.report import reporter_for
 from pyrometer.up.supervisor import Supervisor
 
 COLLECTOR_PORT: Final = 4318
+GRPC_PORT: Final = 4317
 DASHBOARD_PORT: Final = 8501
 AGENT_PORT: Final = 7072
 
@@ -41,6 +42,7 @@ def default_data_directory() -> Path:
     help="Where data and logs are kept.  [default: $XDG_STATE_HOME/pyrometer]",
 )
 @click.option("--http-port", type=_PORT, default=COLLECTOR_PORT, show_default=True, help="OTLP/HTTP and API; 0: any.")
+@click.option("--grpc-port", type=_PORT, default=GRPC_PORT, show_default=True, help="OTLP over gRPC; 0: any.")
 @click.option("--dashboard-port", type=_PORT, default=DASHBOARD_PORT, show_default=True, help="The pages; 0: any.")
 @click.option("--agent-port", type=_PORT, default=AGENT_PORT, show_default=True, help="The agent's state; 0: any.")
 @click.option("--collector-config", type=_FILE, help="The collector's config file.")
@@ -52,6 +54,7 @@ def command(
     auto_ports: bool,
     data_dir: Path | None,
     http_port: int,
+    grpc_port: int,
     dashboard_port: int,
     agent_port: int,
     collector_config: Path | None,
@@ -65,6 +68,7 @@ def command(
     """
     wishes = (
         PortWish("collector", "--http-port", http_port),
+        PortWish("grpc", "--grpc-port", grpc_port),
         PortWish("agent", "--agent-port", agent_port),
         PortWish("dashboard", "--dashboard-port", dashboard_port),
     )

@@ -46,7 +46,8 @@ class UpOptions:
 
     Attributes:
         data_directory: Where the collector stores; absolute.
-        ports: Part to port, for ``collector``, ``agent``, ``dashboard``, and ``demo``: the first of its two.
+        ports: Part to port, for ``collector``, ``grpc`` (the collector's other one), ``agent``, ``dashboard``, and
+            ``demo``: the first of its two.
         demo: Whether the demo runs.
         configs: Part to its config file, where it has one.
     """
@@ -123,7 +124,8 @@ def _collector(options: UpOptions) -> Part:
         command=pyrometer_command(
             *("collector", "run"),
             *_config(options, "collector"),
-            *("--http-address", f"{LOOPBACK}:{port}", "--data-dir", str(options.data_directory)),
+            *("--http-address", f"{LOOPBACK}:{port}", "--grpc-address", f"{LOOPBACK}:{options.ports['grpc']}"),
+            *("--data-dir", str(options.data_directory)),
         ),
         address=url_of(port),
         ready_urls=(f"{url_of(port)}/readyz",),

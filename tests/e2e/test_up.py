@@ -26,6 +26,7 @@ READY_S = 60.0
 DATA_S = 60.0
 # A comparison needs time buckets, and samples: on a machine full of other Python processes it takes minutes.
 CHECK_S = 240.0
+OTHER_PORTS = ("--dashboard-port", "0", "--agent-port", "0")
 T = TypeVar("T")
 
 
@@ -121,7 +122,7 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     directory = tmp_path_factory.mktemp("up") / "data"
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        arguments = ("--demo", "--auto-ports", "--http-port", port, "--dashboard-port", "0", "--agent-port", "0")
+        arguments = ("--demo", "--auto-ports", "--http-port", port, "--grpc-port", port, *OTHER_PORTS)
         running = Up(directory, *arguments)
         try:
             running.wait_for_line("all ready", READY_S)
@@ -211,7 +212,7 @@ def test_a_taken_port_is_reported_with_its_holder(up, tmp_path):
     result = subprocess.run(
         (
             *(sys.executable, "-m", "pyrometer", "up", "--data-dir", str(tmp_path)),
-            *("--http-port", port, "--dashboard-port", "0", "--agent-port", "0"),
+            *("--http-port", port, "--grpc-port", "0", *OTHER_PORTS),
         ),
         capture_output=True,
         text=True,
@@ -357,7 +358,7 @@ def test_sigterm_stops_everything_within_ten_seconds(up):
 
 def test_nothing_outlives_a_killed_up(tmp_path):
     """SIGKILL of `up` itself: parts, demo services and samplers are gone within seconds, the data are free again."""
-    running = Up(tmp_path / "data", "--demo", "--http-port", "0", "--dashboard-port", "0", "--agent-port", "0")
+    running = Up(tmp_path / "data", "--demo", "--http-port", "0", "--grpc-port", "0", *OTHER_PORTS)
     try:
         running.wait_for_line("all ready", READY_S)
         running.process.kill()

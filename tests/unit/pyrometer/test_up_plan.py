@@ -7,7 +7,7 @@ import pytest
 from pyrometer.up.plan import DEMO_BUDGET_PERCENT, Part, UpOptions, plan_up, stop_deadlines, stop_waves
 from pyrometer.up.supervisor import STOP_TOTAL_S
 
-PORTS = {"collector": 4318, "agent": 7072, "dashboard": 8501, "demo": 20_000}
+PORTS = {"collector": 4318, "grpc": 4317, "agent": 7072, "dashboard": 8501, "demo": 20_000}
 
 
 def an_option(**changes) -> UpOptions:
@@ -37,6 +37,7 @@ def test_every_part_gets_its_own_port_and_the_collectors_address():
     parts = {part.name: part for part in plan_up(an_option(demo=True))}
 
     assert "127.0.0.1:4318" in parts["collector"].command
+    assert "127.0.0.1:4317" in parts["collector"].command
     assert "/data" in parts["collector"].command
     for name in ("agent", "dashboard", "demo"):
         assert "http://127.0.0.1:4318" in parts[name].command
@@ -51,7 +52,7 @@ def test_config_files_go_to_their_programs():
 
     parts = {part.name: part.command for part in plan_up(options)}
 
-    assert parts["collector"][-6:-4] == ("--config", "/etc/c.yaml")
+    assert parts["collector"][-8:-6] == ("--config", "/etc/c.yaml")
     assert "/etc/a.yaml" in parts["agent"]
     assert "--config" not in parts["dashboard"]
 
