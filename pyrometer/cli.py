@@ -17,7 +17,11 @@ COMMANDS: Final[dict[str, tuple[str, str, str]]] = {
     "dump": ("agent.commands.dump", "agent", "Print the current stack of each thread of one process."),
     "doctor": ("agent.commands.doctor", "agent", "Say what the agent can see on this host, and how to mend the rest."),
     "agent": ("agent.commands.daemon", "agent", "The agent that watches this host."),
-    "detect": ("collector.detect_command", "collector", "Find the changes along series of a CSV file."),
+    "detect": (
+        "collector.detect_command",
+        "collector",
+        "Find what changed: in services, or along series of a CSV.",
+    ),
     "check": ("collector.check.command", "collector", "Compare two releases: what got slower or dearer."),
     "deploy": ("pyrometer.deploy.commands", "all", "Tell of a release that is rolled out, and of what it touches."),
     "query": ("pyrometer.query_command", "all", "Print what any route of the query API answers."),

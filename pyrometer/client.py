@@ -24,6 +24,7 @@ from pyrometer.api import (
     ServicesAnswer,
 )
 from pyrometer.api_cost import CostAnswer, CostBy
+from pyrometer.api_detect import DetectAnswer
 from pyrometer.api_events import EventBody, EventStored
 from pyrometer.api_suspects import SuspectsAnswer
 from pyrometer.errors import ConfigError, PyrometerError, UnreachableError
@@ -217,6 +218,16 @@ class CollectorClient:
     def post_event(self, event: EventBody) -> EventStored:
         """Tell of an event."""
         return self._decoded(EventStored, *self._request(f"{self.base_url}{API_PREFIX}/events", _JSON, posted=event))
+
+    def detect(self, service: str, start: str, *, improvements: bool, limit: int) -> DetectAnswer:
+        """Return what changed in a service, over time or with its last release."""
+        parameters: Parameters = {
+            "service": service,
+            "start": start,
+            "improvements": "true" if improvements else "false",
+            "limit": limit,
+        }
+        return self._get("/detect", parameters, DetectAnswer)
 
     def _get(self, route: str, parameters: Parameters, answer_type: type[Answer]) -> Answer:
         query = urlencode({name: value for name, value in parameters.items() if value is not None})

@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import pyarrow as pa
+
 from collector.api.limits import ApiLimits
 from collector.api.parameters import RangeQuery
 from collector.api.times import Span, parse_span
@@ -43,6 +45,14 @@ class Context:
         started = time.monotonic()
         try:
             return self.store.query(name, parameters)
+        finally:
+            self.observe(name, time.monotonic() - started)
+
+    def table(self, name: str, **parameters: Parameter) -> pa.Table:
+        """Run a query of the store for columns of many numbers."""
+        started = time.monotonic()
+        try:
+            return self.store.query_table(name, parameters)
         finally:
             self.observe(name, time.monotonic() - started)
 

@@ -5,6 +5,7 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta
 
+from collector.detect.scan.settings import ScanSettings
 from collector.detect.settings import CompareSettings
 
 # No setting may go beyond this: more nodes than a browser draws in a second are no flame graph any more.
@@ -32,6 +33,7 @@ class ApiLimits(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only
         series_max: Most series of one host.
         gzip_bytes_min: Shorter answers are sent as they are.
         compare: What the comparison of two releases asks for.
+        detect: What a scan reads and asks for.
     """
 
     threads: Annotated[int, Meta(ge=1, le=256)] = 4
@@ -48,3 +50,4 @@ class ApiLimits(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only
     series_max: Positive = 500
     gzip_bytes_min: Positive = 8192
     compare: CompareSettings = CompareSettings()
+    detect: ScanSettings = ScanSettings()

@@ -159,6 +159,19 @@ class SuspectsQuery(RangeQuery, kw_only=True, frozen=True):
     limit: Annotated[int, Meta(ge=1, le=100, description="Most changes.")] = 3
 
 
+class DetectQuery(RangeQuery, kw_only=True, frozen=True):
+    """Parameters of ``/detect``."""
+
+    start: Annotated[
+        Time, Meta(description="Start of the range: RFC 3339, or relative to now (`-15m`, `-2h`, `-7d`).")
+    ] = "-14d"
+    service: Annotated[
+        str, Meta(min_length=1, max_length=NAME_CHARS_MAX, description="Name of the service (`service.name`).")
+    ]
+    improvements: Annotated[bool, Meta(description="Also what got better: `true` or `false`.")] = False
+    limit: Annotated[int, Meta(ge=1, le=10_000, description="Most findings.")] = 100
+
+
 Query = TypeVar("Query", bound=msgspec.Struct)
 
 

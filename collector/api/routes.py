@@ -10,6 +10,7 @@ from collector.api import arrow
 from collector.api.compare import compare
 from collector.api.context import Context
 from collector.api.cost import cost
+from collector.api.detect import detect
 from collector.api.events import events, post_event
 from collector.api.flamegraph import flamegraph
 from collector.api.functions import functions
@@ -18,6 +19,7 @@ from collector.api.latency import latency
 from collector.api.parameters import (
     CompareQuery,
     CostQuery,
+    DetectQuery,
     EventsQuery,
     FlamegraphQuery,
     FunctionsQuery,
@@ -43,6 +45,7 @@ from pyrometer.api import (
     ServicesAnswer,
 )
 from pyrometer.api_cost import CostAnswer
+from pyrometer.api_detect import DetectAnswer
 from pyrometer.api_events import EventBody, EventsAnswer, EventStored
 from pyrometer.api_suspects import SuspectsAnswer
 
@@ -159,6 +162,13 @@ ROUTES: Final[tuple[Route, ...]] = (
         query=CostQuery,
         answer=CostAnswer,
         handle=cost,
+    ),
+    Route(
+        path="/detect",
+        summary="Which functions, operations and totals of a service changed, over time or with its last release.",
+        query=DetectQuery,
+        answer=DetectAnswer,
+        handle=detect,
     ),
     Route(
         path="/events",

@@ -1,4 +1,4 @@
-"""Rows given as columns, encoded as an Arrow stream with the types that a table's columns have."""
+"""Rows as columns: encoded as an Arrow stream with the types that a table's columns have, and read from one."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -17,6 +17,8 @@ _SIMPLE_TYPES: Final[Mapping[str, pa.DataType]] = {
     "Float32": pa.float32(),
     "Float64": pa.float64(),
 }
+# How an answer is asked for as Arrow: names are whatever was sent, not always UTF-8.
+ARROW_SETTINGS: Final[Mapping[str, str | int]] = {"output_format_arrow_string_as_string": 0}
 _TIME_UNITS: Final = {"3": "ms", "6": "us", "9": "ns"}
 
 
@@ -43,6 +45,20 @@ def columns_to_arrow(columns: Mapping[str, Sequence[Any]], types: Mapping[str, s
     with pa.ipc.new_stream(sink, table.schema) as writer:
         writer.write_table(table)
     return bytes(sink.getvalue())
+
+
+def arrow_to_table(answer: bytes) -> pa.Table:
+    """
+    Return the table that an engine's answer holds.
+
+    Raises:
+        StoreError: If it is not an Arrow stream.
+    """
+    try:
+        with pa.ipc.open_stream(answer) as reader:
+            return reader.read_all()
+    except pa.ArrowException as error:
+        raise StoreError(f"the engine's answer is not Arrow: {error}") from error
 
 
 def arrow_type(type_name: str) -> pa.DataType:

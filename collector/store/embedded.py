@@ -9,20 +9,17 @@ from pathlib import Path
 from typing import Any, Final
 
 import chdb
+import pyarrow as pa
 
-from collector.store.columns import columns_to_arrow
+from collector.store.columns import ARROW_SETTINGS, arrow_to_table, columns_to_arrow
 from collector.store.deduplication import mend_deduplication_logs
 from collector.store.pool import Pool
 from collector.store.protocol import Parameter, QueryLimits, Signal, StoreError, store_error
-from collector.store.statements import otlp_schema_path, query_text, quote_text
+from collector.store.statements import literal, otlp_schema_path, parameter_text, query_text, quote_text
 
 _log = logging.getLogger("pyrometer.collector")
 
 DATABASE: Final = "pyrometer"
-# What a parameter's text must escape: chdb reads it as a TSV field.
-_TSV_ESCAPES: Final = str.maketrans(
-    {"\\": "\\\\", "\n": "\\n", "\t": "\\t", "\0": "\\0", "\r": "\\r", "\b": "\\b", "\f": "\\f"}
-)
 
 
 class EmbeddedStore:
@@ -68,11 +65,12 @@ class EmbeddedStore:
 
     def query(self, name: str, parameters: Mapping[str, Parameter]) -> list[dict[str, Any]]:
         """Run ``queries/NAME.sql``; see Store."""
-        settings = ", ".join(f"{key} = {_literal(value)}" for key, value in self._limits.settings(name).items())
-        texts = {key: parameter_text(value) for key, value in parameters.items()}
-        with self._pool.connection() as connection, _errors(querying=True):
-            answer = connection.query(f"{query_text(name)}\nSETTINGS {settings}", "JSONCompact", params=texts).bytes()
-        return _rows(answer)
+        return _rows(self._answer(name, parameters, "JSONCompact", self._limits.settings(name)))
+
+    def query_table(self, name: str, parameters: Mapping[str, Parameter]) -> pa.Table:
+        """Run ``queries/NAME.sql`` and return columns; see Store."""
+        settings = {**self._limits.settings(name), **ARROW_SETTINGS}
+        return arrow_to_table(self._answer(name, parameters, "ArrowStream", settings))
 
     def insert(self, table: str, columns: Mapping[str, Sequence[Any]], *, token: str) -> int:
         """Insert rows given as columns; see Store."""
@@ -114,6 +112,15 @@ class EmbeddedStore:
         self._pool.close()
         self._anchor.close()
 
+    def _answer(
+        self, name: str, parameters: Mapping[str, Parameter], output_format: str, settings: Mapping[str, str | int]
+    ) -> bytes:
+        clause = ", ".join(f"{key} = {literal(value)}" for key, value in settings.items())
+        texts = {key: parameter_text(value) for key, value in parameters.items()}
+        with self._pool.connection() as connection, _errors(querying=True):
+            answer = connection.query(f"{query_text(name)}\nSETTINGS {clause}", output_format, params=texts)
+            return bytes(answer.bytes())
+
     def _connect(self) -> Any:
         with _errors():
             connection = chdb.connect(str(self._path))
@@ -140,19 +147,6 @@ class EmbeddedStore:
             with self._types_lock:
                 self._types[table] = known
         return known
-
-
-def parameter_text(value: Parameter) -> str:
-    """Return a query parameter as chdb reads it: a scalar text escaped as a TSV field, a list as an array literal."""
-    if isinstance(value, str):
-        return value.translate(_TSV_ESCAPES)
-    if isinstance(value, (int, float)):
-        return str(int(value)) if isinstance(value, bool) else repr(value)
-    return "[" + ",".join(_literal(item) for item in value) + "]"
-
-
-def _literal(value: str | int) -> str:
-    return quote_text(value) if isinstance(value, str) else str(value)
 
 
 def _insert_settings(token: str) -> str:

@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
+import pyarrow as pa
+
 from pyrometer.errors import PyrometerError
 
 Parameter = str | int | float | Sequence[str] | Sequence[int]
@@ -111,6 +113,16 @@ class Store(Protocol):
 
         Raises:
             StoreError: If the engine refuses it; QueryLimitError where it ran into a limit.
+        """
+
+    def query_table(self, name: str, parameters: Mapping[str, Parameter]) -> pa.Table:
+        """
+        Run ``queries/NAME.sql`` as ``query`` does, and return its rows as columns: for many numbers.
+
+        Texts come as binary, which may hold anything. A query in which they may be long is not for this.
+
+        Raises:
+            StoreError: As ``query`` does.
         """
 
     def insert(self, table: str, columns: Mapping[str, Sequence[Any]], *, token: str) -> int:

@@ -9,9 +9,11 @@ from typing import Any, Final
 from urllib.parse import parse_qs, unquote, urlencode, urlsplit
 
 import clickhouse_driver
+import pyarrow as pa
 import urllib3
 from clickhouse_driver import errors as driver_errors
 
+from collector.store.columns import ARROW_SETTINGS, arrow_to_table
 from collector.store.pool import Pool
 from collector.store.protocol import (
     SERVER_VERSION_MIN,
@@ -22,7 +24,7 @@ from collector.store.protocol import (
     UnreachableStoreError,
     store_error,
 )
-from collector.store.statements import otlp_schema, query_text
+from collector.store.statements import otlp_schema, parameter_text, query_text
 from pyrometer.errors import ConfigError
 
 _URL_FORM: Final = "clickhouse://USER:PASSWORD@HOST:PORT/DATABASE?http_port=PORT"
@@ -114,6 +116,19 @@ class ServerStore:
         values = {key: v if isinstance(v, (str, int, float)) else list(v) for key, v in parameters.items()}
         return self._rows(query_text(name), values, self._limits.settings(name), querying=True)
 
+    def query_table(self, name: str, parameters: Mapping[str, Parameter]) -> pa.Table:
+        """Run ``queries/NAME.sql`` and return columns; see Store. By HTTP: the driver knows no Arrow."""
+        self._prepare()
+        options = {
+            "default_format": "ArrowStream",
+            # Else an error after the first rows would come as a part of them.
+            "wait_end_of_query": 1,
+            **self._limits.settings(name),
+            **ARROW_SETTINGS,
+            **{f"param_{key}": parameter_text(value) for key, value in parameters.items()},
+        }
+        return arrow_to_table(self._post(options, query_text(name).encode(), querying=True))
+
     def insert(self, table: str, columns: Mapping[str, Sequence[Any]], *, token: str) -> int:
         """Insert rows given as columns; see Store."""
         count = len(next(iter(columns.values()), ()))
@@ -132,7 +147,6 @@ class ServerStore:
     def insert_otlp(self, signal: Signal, body: bytes, *, token: str) -> None:
         """Insert raw protobuf; see Store."""
         options = {
-            "database": self._address.database,
             "query": f"INSERT INTO otlp_{signal} FORMAT ProtobufSingle",
             "format_schema_source": "string",
             "format_schema": otlp_schema(signal),
@@ -140,20 +154,7 @@ class ServerStore:
             "input_format_protobuf_oneof_presence": 1,
             **_insert_settings(token),
         }
-        scheme = "https" if self._address.secure else "http"
-        try:
-            answer = self._http.request(
-                "POST",
-                f"{scheme}://{self._address.host}:{self._address.http_port}/?{urlencode(options)}",
-                body=body,
-                headers={"X-ClickHouse-User": self._address.user, "X-ClickHouse-Key": self._address.password},
-            )
-        except urllib3.exceptions.HTTPError as error:
-            raise UnreachableStoreError(
-                f"the database's HTTP port {self._address.host}:{self._address.http_port} does not answer: {error}"
-            ) from error
-        if answer.status != 200:  # noqa: PLR2004
-            raise store_error(answer.data.decode(errors="replace"))
+        self._post(options, body)
 
     def execute(self, statement: str) -> None:
         """Run one statement; see Store."""
@@ -182,11 +183,33 @@ class ServerStore:
         convert = [_CONVERSIONS.get(type_name, _plain) for _, type_name in columns]
         return [{name: f(value) for name, f, value in zip(names, convert, row, strict=True)} for row in rows]
 
+    def _post(self, options: Mapping[str, str | int], body: bytes, *, querying: bool = False) -> bytes:
+        """Return the answer of the HTTP interface to a body, with options in the address."""
+        scheme = "https" if self._address.secure else "http"
+        where = urlencode({"database": self._address.database, **options})
+        try:
+            answer = self._http.request(
+                "POST",
+                f"{scheme}://{self._address.host}:{self._address.http_port}/?{where}",
+                body=body,
+                headers={"X-ClickHouse-User": self._address.user, "X-ClickHouse-Key": self._address.password},
+            )
+        except urllib3.exceptions.HTTPError as error:
+            raise UnreachableStoreError(
+                f"the database's HTTP port {self._address.host}:{self._address.http_port} does not answer: {error}"
+            ) from error
+        if answer.status != 200:  # noqa: PLR2004
+            raise store_error(answer.data.decode(errors="replace"), querying=querying)
+        return answer.data
+
     def _connect_prepared(self) -> _Client:
+        self._prepare()
+        return self._connect()
+
+    def _prepare(self) -> None:
         if not self._is_prepared:  # twice at the same time does no harm
             self._prepare_database()
             self._is_prepared = True
-        return self._connect()
 
     def _connect(self, database: str | None = None) -> _Client:
         return _Client(

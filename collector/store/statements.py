@@ -6,11 +6,19 @@ from importlib import resources
 from pathlib import Path
 from typing import Final
 
+from collector.store.protocol import Parameter
+
 # Quoted text and comments are taken whole, so that a semicolon in them ends nothing.
 _TOKEN: Final = re.compile(
     r"""'(?:\\.|''|[^'\\])*'|`(?:\\.|[^`\\])*`|"(?:\\.|[^"\\])*"|--[^\n]*|/\*.*?\*/|;|[^;'`"\-/]+|[-/]""", re.DOTALL
 )
 _QUERY_NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
+
+
+# What a parameter's text must escape: ClickHouse reads it as a TSV field.
+_TSV_ESCAPES: Final = str.maketrans(
+    {"\\": "\\\\", "\n": "\\n", "\t": "\\t", "\0": "\\0", "\r": "\\r", "\b": "\\b", "\f": "\\f"}
+)
 
 
 @functools.cache
@@ -75,3 +83,17 @@ def split_statements(text: str) -> list[str]:
 def quote_text(text: str) -> str:
     """Return a text as an SQL string literal."""
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'").replace("\0", "\\0") + "'"
+
+
+def parameter_text(value: Parameter) -> str:
+    """Return a query parameter as ClickHouse reads it: a text escaped as a TSV field, a list as an array literal."""
+    if isinstance(value, str):
+        return value.translate(_TSV_ESCAPES)
+    if isinstance(value, (int, float)):
+        return str(int(value)) if isinstance(value, bool) else repr(value)
+    return "[" + ",".join(literal(item) for item in value) + "]"
+
+
+def literal(value: str | int) -> str:
+    """Return a text or a number as an SQL literal."""
+    return quote_text(value) if isinstance(value, str) else str(value)

@@ -70,7 +70,6 @@ def test_a_broken_row_is_named_and_the_exit_code_is_1():
 @pytest.mark.parametrize(
     "arguments",
     [
-        (),
         ("--csv", "/nowhere/history.csv"),
         ("--csv", "-", "--fdr", "2"),
         ("--csv", "-", "--min-effect", "-1"),
@@ -78,7 +77,7 @@ def test_a_broken_row_is_named_and_the_exit_code_is_1():
     ],
 )
 def test_what_cannot_be_done_is_a_usage_error(arguments):
-    """No file, a wrong option, no columns: exit code 2 and one clear line."""
+    """No such file, a wrong option, no columns: exit code 2 and one clear line."""
     result = run(*arguments)
     assert result.returncode == 2
     assert "Traceback" not in result.stderr

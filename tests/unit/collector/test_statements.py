@@ -6,9 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.store.embedded import parameter_text
 from collector.store.migrate import shipped_migrations
-from collector.store.statements import query_text, quote_text, split_statements
+from collector.store.statements import parameter_text, query_text, quote_text, split_statements
 
 PIECES = ["a", " 'x;y' ", " 'it''s;' ", " '\\';' ", "`b;`", '";"', "/* ; ' */", "-- ; '\n", "1 - 2 / 3", "\n"]
 
