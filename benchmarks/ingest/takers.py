@@ -84,10 +84,7 @@ def rotel_large_batches(database: Database) -> Iterator[Taker]:
 
 @contextlib.contextmanager
 def _rotel(database: Database, options: Sequence[str]) -> Iterator[Taker]:
-    interpreter = find_interpreters()[0]
-    python = scratch_python(interpreter, ROTEL)
-    program = python.parent.parent / "lib" / f"python{interpreter.version}" / "site-packages" / "rotel" / "rotel-agent"
-    program.chmod(0o755)
+    program = rotel_program()
     name = "otel"
     database.execute(f"CREATE DATABASE {name}")
     try:
@@ -102,6 +99,15 @@ def _rotel(database: Database, options: Sequence[str]) -> Iterator[Taker]:
             yield Taker(port, pid, {"traces": f"{name}.otel_traces", "metrics": f"{name}.otel_metrics_%"})
     finally:
         database.execute(f"DROP DATABASE {name} SYNC")
+
+
+def rotel_program() -> Path:
+    """Return the program of the pinned rotel, installed where it is missing; raises UnavailableError."""
+    interpreter = find_interpreters()[0]
+    python = scratch_python(interpreter, ROTEL)
+    program = python.parent.parent / "lib" / f"python{interpreter.version}" / "site-packages" / "rotel" / "rotel-agent"
+    program.chmod(0o755)
+    return program
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from urllib.parse import urlencode
 
+import grpc
 import pytest
 import urllib3
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -16,10 +17,11 @@ from collector.api.routes import ROUTES, WRITE_ROUTES
 from collector.auth.tokens import Role, add_token, new_token
 from pyrometer.client import ApiError, CollectorClient, Credentials
 from tests.contract.api_data import add_spans
-from tests.contract.collector_process import CollectorProcess, running_collector
+from tests.contract.collector_process import CollectorProcess, free_port, running_collector
 
 CERTIFICATES = Path(__file__).resolve().parent.parent / "unit" / "agent" / "certificates"
 CA = CERTIFICATES / "ca.pem"
+EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 # Whatever a route needs to be asked for at all.
 PARAMETERS = {"service": "shop-of-one", "baseline": "1", "candidate": "2"}
 
@@ -47,8 +49,10 @@ def tokens(tmp_path_factory):
 @pytest.fixture(scope="module")
 def collector(tmp_path_factory, tokens):
     """A collector in which tenant one has stored spans of its service, and tenant two of another."""
+    grpc_address = f"127.0.0.1:{free_port()}"
     with running_collector(
         tmp_path_factory.mktemp("secure"),
+        *("--grpc-address", grpc_address),
         scheme="https",
         pool=urllib3.PoolManager(ca_certs=str(CA)),
         PYROMETER_COLLECTOR_AUTH__TOKENS_FILE=str(tokens["file"]),
@@ -56,6 +60,7 @@ def collector(tmp_path_factory, tokens):
         PYROMETER_COLLECTOR_HTTP__TLS__KEY_FILE=str(CERTIFICATES / "server.pem"),
     ) as process:
         process.__class__ = SecureCollector
+        process.grpc_address = grpc_address
         for tenant in ("one", "two"):
             body = some_spans(f"shop-of-{tenant}")
             answer = process.post("/v1/traces", body, token=tokens[tenant, Role.INGEST])
@@ -154,6 +159,21 @@ def test_the_query_command_prints_what_a_route_answers(collector, tokens, tmp_pa
     assert ["shop-of-two"] == [row["service"] for row in json.loads(listed.stdout)["services"]]
     refused = run("services")
     assert (1, True) == (refused.returncode, "Bearer" in refused.stderr)
+
+
+def test_grpc_is_encrypted_by_the_same_files_and_asks_for_the_same_tokens(collector, tokens):
+    """A call with the CA and a token is taken, one without a token is not; in the clear nothing is answered."""
+    credentials = grpc.ssl_channel_credentials(CA.read_bytes())
+    metadata = [("authorization", f"Bearer {tokens['one', Role.INGEST]}")]
+    with grpc.secure_channel(collector.grpc_address, credentials) as channel:
+        export = channel.unary_unary(EXPORT)
+        assert export(some_spans("shop-of-one"), metadata=metadata, timeout=20) == b""
+        with pytest.raises(grpc.RpcError) as caught:
+            export(some_spans("shop-of-one"), timeout=20)
+        assert caught.value.code() is grpc.StatusCode.UNAUTHENTICATED
+    with grpc.insecure_channel(collector.grpc_address) as channel, pytest.raises(grpc.RpcError) as caught:
+        channel.unary_unary(EXPORT)(some_spans("shop-of-one"), metadata=metadata, timeout=20)
+    assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
 
 
 def test_plain_http_is_not_answered(collector):
