@@ -74,7 +74,7 @@ def run(settings: CollectorSettings) -> None:
             tenant: stack.enter_context(contextlib.closing(store))
             for tenant, store in open_stores(settings, data_dir, guard.tenants)
         }
-        opening = Opening(stores)
+        opening = Opening(stores, settings.retention)
         opening.try_all()
         logs, flushers = _start_all_logs(settings, data_dir, opening, stores, metrics)
         stack.callback(_drain, logs, flushers)

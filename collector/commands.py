@@ -63,29 +63,29 @@ def run(  # noqa: PLR0917 - click passes options by name
 @_CONFIG_OPTION
 @_DATA_DIR_OPTION
 @click.option("--status", is_flag=True, help="Only say what is applied and what is not.")
-def migrate(config_path: Path | None, data_dir: str | None, status: bool) -> None:  # noqa: FBT001
-    """Bring the database to the tables of this release. The collector does so itself when it starts."""
+@click.option("--dry-run", is_flag=True, help="Only say what would be done.")
+def migrate(config_path: Path | None, data_dir: str | None, status: bool, dry_run: bool) -> None:  # noqa: FBT001
+    """
+    Bring the database to the tables of this release, and to the days that rows are kept (retention).
+
+    The collector does so itself when it starts.
+    """
+    if status and dry_run:
+        raise click.UsageError("--status and --dry-run are both given: keep one")
     settings = _load(config_path, {"data_dir": data_dir})
     from collector import app  # noqa: PLC0415
-    from collector.store import migrate as migrations  # noqa: PLC0415
+    from collector.store import migrate_report  # noqa: PLC0415
 
     directory = data_directory(settings)
+    report = migrate_report.status if status else migrate_report.dry_run if dry_run else migrate_report.run
     with contextlib.ExitStack() as stack:
         stack.enter_context(app.locked_directory(directory))
         tenants = Guard(settings.auth.entries()).tenants
         for tenant, store in app.open_stores(settings, directory, tenants):
             stack.enter_context(contextlib.closing(store))
             of_whom = "" if len(tenants) == 1 else f"  tenant {tenant}"
-            if status:
-                pending = {migration.name for migration in migrations.pending_migrations(store)}
-                for migration in migrations.shipped_migrations():
-                    click.echo(f"{'pending' if migration.name in pending else 'applied'}  {migration.name}{of_whom}")
-                continue
-            done = migrations.migrate(store)
-            for name in done:
-                click.echo(f"applied  {name}{of_whom}")
-            if not done:
-                click.echo(f"nothing to apply{of_whom}")
+            for line in report(store, settings.retention):
+                click.echo(f"{line}{of_whom}")
 
 
 def _load(config_path: Path | None, flags: dict[str, Any]) -> CollectorSettings:

@@ -15,6 +15,7 @@ from typing import Final, Self
 
 from collector.store.migrate import migrate
 from collector.store.protocol import Store, UnreachableStoreError
+from collector.store.retention import RetentionSettings, apply_retention
 
 _log = logging.getLogger("pyrometer.collector")
 
@@ -32,10 +33,12 @@ class Opening:
 
     Args:
         stores: By tenant.
+        retention: How long they keep rows.
     """
 
-    def __init__(self, stores: Mapping[str, Store]) -> None:
+    def __init__(self, stores: Mapping[str, Store], retention: RetentionSettings) -> None:
         self._stores = stores
+        self._retention = retention
         self._opened = {tenant: threading.Event() for tenant in stores}
         self._stopping = threading.Event()
         self._failure: Exception | None = None
@@ -57,11 +60,14 @@ class Opening:
                 continue
             try:
                 done = migrate(store)
+                changes = apply_retention(store, self._retention)
             except UnreachableStoreError as error:
                 _log.warning("requests of tenant %s wait in the log: %s", tenant, error)
                 continue
             if done:
                 _log.info("tenant %s: applied %d migrations, the last is %s", tenant, len(done), done[-1])
+            for change in changes:
+                _log.info("tenant %s: %s", tenant, change)
             self._opened[tenant].set()
         return all(event.is_set() for event in self._opened.values())
 

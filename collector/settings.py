@@ -13,6 +13,7 @@ from collector.events.webhooks import WebhookSecrets
 from collector.receive.intake import ReceiveLimits
 from collector.receive.otlp_grpc import GrpcLimits
 from collector.store.protocol import QueryLimits
+from collector.store.retention import RetentionSettings
 from collector.tracing import TracesSettings
 from collector.wal import LogLimits
 from pyrometer.addresses import parse_listen_address
@@ -187,6 +188,7 @@ class CollectorSettings(Struct, forbid_unknown_fields=True, frozen=True, kw_only
     grpc: GrpcSettings = GrpcSettings()
     auth: AuthSettings = AuthSettings()
     store: StoreSettings = StoreSettings()
+    retention: RetentionSettings = RetentionSettings()
     log: LogSettings = LogSettings()
     api: ApiLimits = ApiLimits()
     traces: TracesSettings = TracesSettings()

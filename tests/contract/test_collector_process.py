@@ -106,7 +106,8 @@ def test_migrating_a_database_that_does_not_answer_names_it(tmp_path):
 
 
 def test_migrate_and_its_status(tmp_path):
-    """All are pending, then applied; the status changes nothing."""
+    """All are pending, then applied; the status and a dry run change nothing."""
+    planned = run_to_end("migrate", "--dry-run", "--data-dir", str(tmp_path)).stdout.splitlines()
     before = run_to_end("migrate", "--status", "--data-dir", str(tmp_path)).stdout.splitlines()
     applied = run_to_end("migrate", "--data-dir", str(tmp_path)).stdout.splitlines()
     after = run_to_end("migrate", "--status", "--data-dir", str(tmp_path)).stdout.splitlines()
@@ -114,6 +115,7 @@ def test_migrate_and_its_status(tmp_path):
     assert {line.split()[0] for line in before} == {"pending"}
     assert {line.split()[0] for line in after} == {"applied"}
     assert [line.split()[1] for line in before] == [line.split()[1] for line in applied]
+    assert [line.removeprefix("would apply") for line in planned] == [line.removeprefix("applied") for line in applied]
     assert again == ["nothing to apply"]
 
 
