@@ -25,6 +25,7 @@ COMMANDS: Final[dict[str, tuple[str, str, str]]] = {
     "check": ("collector.check.command", "collector", "Compare two releases: what got slower or dearer."),
     "deploy": ("pyrometer.deploy.commands", "all", "Tell of a release that is rolled out, and of what it touches."),
     "query": ("pyrometer.query_command", "all", "Print what any route of the query API answers."),
+    "store": ("pyrometer.store_command", "all", "What a collector has stored, and what it takes on the disk."),
     "collector": ("collector.commands", "collector", "The collector, its store and its API."),
     "dashboard": ("dashboard.commands", "dashboard", "The web pages."),
     "demo": ("pyrometer.demo.commands", "demo", "The demo web service and its load."),

@@ -26,6 +26,7 @@ from pyrometer.api import (
 from pyrometer.api_cost import CostAnswer, CostBy
 from pyrometer.api_detect import DetectAnswer
 from pyrometer.api_events import EventBody, EventStored
+from pyrometer.api_store import StoreAnswer
 from pyrometer.api_suspects import SuspectsAnswer
 from pyrometer.errors import ConfigError, PyrometerError, UnreachableError
 
@@ -228,6 +229,10 @@ class CollectorClient:
             "limit": limit,
         }
         return self._get("/detect", parameters, DetectAnswer)
+
+    def store(self, *, limit: int) -> StoreAnswer:
+        """Return what the database takes on the disk; asks for a token that may administer."""
+        return self._get("/store", {"limit": limit}, StoreAnswer)
 
     def _get(self, route: str, parameters: Parameters, answer_type: type[Answer]) -> Answer:
         query = urlencode({name: value for name, value in parameters.items() if value is not None})

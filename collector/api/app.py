@@ -147,7 +147,7 @@ class Api:
         if path == OPENAPI_PATH:
             return Response(status=HTTPStatus.OK, content_type=JSON_TYPE, body=self._openapi)
         route = _ROUTES[path]
-        context = self._context_of(scope, Role.READ)
+        context = self._context_of(scope, route.role)
         query = parse_query(self._query_string(scope), route.query)
         headers = _headers(scope)
         content_type, encode = _encoding(route, headers.get("accept", ""))

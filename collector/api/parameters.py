@@ -96,6 +96,12 @@ class LatencyQuery(ServiceQuery, kw_only=True, frozen=True):
     limit: Annotated[int, Meta(ge=1, le=10_000, description="Most operations.")] = 100
 
 
+class StoreQuery(msgspec.Struct, kw_only=True, frozen=True):
+    """Parameters of ``/store``."""
+
+    limit: Annotated[int, Meta(ge=1, le=10_000, description="Most rows of `services`.")] = 100
+
+
 class HostsQuery(RangeQuery, kw_only=True, frozen=True):
     """Parameters of ``/hosts``."""
 

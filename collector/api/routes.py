@@ -27,11 +27,13 @@ from collector.api.parameters import (
     LatencyQuery,
     NoQuery,
     ServicesQuery,
+    StoreQuery,
     SuspectsQuery,
     WebhookQuery,
 )
 from collector.api.posted import Posted
 from collector.api.services import services
+from collector.api.store import store
 from collector.api.suspects import suspects
 from collector.api.webhooks import github_webhook, gitlab_webhook
 from collector.auth.tokens import Role
@@ -47,6 +49,7 @@ from pyrometer.api import (
 from pyrometer.api_cost import CostAnswer
 from pyrometer.api_detect import DetectAnswer
 from pyrometer.api_events import EventBody, EventsAnswer, EventStored
+from pyrometer.api_store import StoreAnswer
 from pyrometer.api_suspects import SuspectsAnswer
 
 JSON_TYPE: Final = "application/json"
@@ -64,6 +67,7 @@ class Route:
         answer: The struct it answers with.
         handle: Blocking; runs in a worker thread.
         encodings: Media types beside JSON, each with what writes it.
+        role: What the token must be for.
     """
 
     path: str
@@ -72,6 +76,7 @@ class Route:
     answer: type[Any]
     handle: Callable[[Context, Any], Any]
     encodings: tuple[tuple[str, Callable[[Any], bytes]], ...] = ()
+    role: Role = Role.READ
 
     @property
     def full_path(self) -> str:
@@ -183,6 +188,14 @@ ROUTES: Final[tuple[Route, ...]] = (
         query=SuspectsQuery,
         answer=SuspectsAnswer,
         handle=suspects,
+    ),
+    Route(
+        path="/store",
+        summary="What the database takes on the disk, by table and by service. For administrators.",
+        query=StoreQuery,
+        answer=StoreAnswer,
+        handle=store,
+        role=Role.ADMIN,
     ),
 )
 

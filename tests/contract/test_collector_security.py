@@ -88,7 +88,7 @@ def test_no_route_shows_another_tenants_data(route, collector, tokens):
     names = {name for name in PARAMETERS if name in route.query.__struct_fields__}
     for tenant, other in (("one", "two"), ("two", "one")):
         asked = {name: PARAMETERS[name] for name in names}
-        reading = tokens[tenant, Role.READ]
+        reading = tokens[tenant, route.role]
         if "service" in names:
             about_other, about_nobody = (
                 collector.request("GET", f"{route.full_path}?{urlencode(asked | {'service': name})}", token=reading)
@@ -111,7 +111,7 @@ def test_every_route_asks_for_a_token(route, collector, tokens):
     """Without a token each route answers 401, with one for something else 403; before it looks at anything else."""
     if getattr(route, "signed", False):
         pytest.skip("its body proves who sent it")
-    method, needed = ("POST", route.role) if route in WRITE_ROUTES else ("GET", Role.READ)
+    method, needed = ("POST" if route in WRITE_ROUTES else "GET", route.role)
     assert 401 == collector.request(method, route.full_path).status
     other = Role.READ if needed is Role.INGEST else Role.INGEST
     assert 403 == collector.request(method, route.full_path, token=tokens["one", other]).status
@@ -159,6 +159,29 @@ def test_the_query_command_prints_what_a_route_answers(collector, tokens, tmp_pa
     assert ["shop-of-two"] == [row["service"] for row in json.loads(listed.stdout)["services"]]
     refused = run("services")
     assert (1, True) == (refused.returncode, "Bearer" in refused.stderr)
+
+
+def test_only_an_administrator_sees_what_the_store_takes(collector, tokens, tmp_path):
+    """Tables and services of the token's tenant with their rows; a token that reads is refused."""
+
+    def run(role, *arguments):
+        token_file = tmp_path / role
+        token_file.write_text(tokens["two", role])
+        command = [*(sys.executable, "-m", "pyrometer", "store", "stats"), *("--collector", collector.url)]
+        command += ["--ca-file", str(CA), "--token-file", str(token_file), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+    table = run(Role.ADMIN)
+    assert (0, True, False) == (table.returncode, "shop-of-two" in table.stdout, "shop-of-one" in table.stdout)
+    answer = json.loads(run(Role.ADMIN, "--format", "json").stdout)
+    spans = next(row for row in answer["tables"] if row["table"] == "spans")
+    assert answer["services"][0].keys() == {"service", "table", "rows", "stored_bytes"}
+    assert {"service": "shop-of-two", "table": "spans", "rows": 1, "stored_bytes": spans["stored_bytes"]} in (
+        answer["services"]
+    )
+    assert spans["rows"] == 1
+    refused = run(Role.READ)
+    assert (1, True) == (refused.returncode, "admin" in refused.stderr)
 
 
 def test_grpc_is_encrypted_by_the_same_files_and_asks_for_the_same_tokens(collector, tokens):

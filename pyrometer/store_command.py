@@ -1,0 +1,46 @@
+"""``pyrometer store``: what the collector's database holds."""
+
+from typing import Any, Final
+
+import click
+import msgspec
+
+from pyrometer.client_options import client_of, collector_options
+from pyrometer.query_command import table_lines
+from pyrometer.units import format_bytes
+
+_FORMATS: Final = ("table", "json")
+
+
+@click.group("store", context_settings={"help_option_names": ["-h", "--help"]})
+def command() -> None:
+    """Look after what a collector has stored."""
+
+
+@command.command("stats")
+@click.option("--format", "form", type=click.Choice(_FORMATS), default="table", show_default=True)
+@click.option("--limit", type=click.IntRange(1, 10_000), default=20, show_default=True, help="Most rows by service.")
+@collector_options
+def stats(*, form: str, limit: int, **flags: Any) -> None:
+    """Print rows, bytes and bytes a row, by table and by service. Asks for a token that may administer, if for any."""
+    answer = client_of(**flags).store(limit=limit)
+    if form == "json":
+        click.echo(msgspec.json.format(msgspec.json.encode(answer), indent=2))
+        return
+    tables = [
+        {
+            "table": table.table,
+            "rows": table.rows,
+            "on disk": format_bytes(table.stored_bytes),
+            "bytes a row": round(table.bytes_per_row, 2),
+            "uncompressed": format_bytes(table.raw_bytes),
+            "parts": table.parts,
+        }
+        for table in answer.tables
+    ]
+    services = [
+        {"service": row.service, "table": row.table, "rows": row.rows, "about": format_bytes(row.stored_bytes)}
+        for row in answer.services
+    ]
+    lines = [f"{format_bytes(answer.stored_bytes)} on the disk", "", *table_lines(tables), "", *table_lines(services)]
+    click.echo("\n".join(lines) if tables else "nothing is stored yet")
