@@ -20,7 +20,8 @@ OPERATION_CHANGE_COLUMNS: Final = (
     "kind",
 )  # fmt: skip
 FUNCTION_CHANGE_COLUMNS: Final = (
-    "verdict", "function", "change", "price", "price_interval", "baseline", "candidate", "total_change", "file",
+    "verdict", "function", "change", "price", "price_interval", "certainty", "baseline", "candidate", "mde",
+    "total_change", "file",
 )  # fmt: skip
 
 Columns = dict[str, Any]
@@ -109,6 +110,14 @@ def function_changes_columns(currency: str, per: str) -> Columns:
         "candidate": NumberColumn("Candidate", format="%,.3f ms", help=f"Own CPU per {per}"),
         "price": NumberColumn(f"{currency} / month", format="%+,.2f", help="What the change costs at today's traffic"),
         "price_interval": _words("from … to", "Confidence interval of the price"),
+        "certainty": TextColumn(
+            "Certainty", help="Provisional: certain for one look. Settled: however often somebody looks"
+        ),
+        "mde": NumberColumn(
+            "Would show",
+            format="%,.3f ms",
+            help="The smallest change that this data would have shown four times in five",
+        ),
         "total_change": _words("Change with calls", "The same, with all that the function calls"),
         "file": TextColumn("File", width=260),
     }

@@ -235,6 +235,11 @@ class Change(msgspec.Struct, kw_only=True):
     where the baseline is 0. ``p_value`` is two-sided; ``q_value`` is after Benjamini-Hochberg over the whole answer,
     the service's own ``cpu`` excepted, which is one test by itself. ``needs`` says what is missing where the verdict is
     ``not_enough_data``; null where nothing was received that could grow into enough.
+
+    ``low``, ``high``, ``p_value``, ``q_value`` and ``verdict`` are for who looks once. For who looks again and again:
+    ``always_low`` and ``always_high`` hold the truth however often one looks (null: not yet bounded), ``anytime_q`` is
+    the q-value that holds at any time, and ``is_settled`` says that the finding is one by it too. ``mde`` is the
+    smallest change that would be found here four times in five. ``samples``: stack samples or requests behind it.
     """
 
     baseline: float
@@ -247,6 +252,12 @@ class Change(msgspec.Struct, kw_only=True):
     q_value: float | None
     verdict: Verdict
     needs: Shortage | None = None
+    always_low: float | None = None
+    always_high: float | None = None
+    anytime_q: float | None = None
+    is_settled: bool = False
+    mde: float | None = None
+    samples: int = 0
 
 
 class FunctionChange(msgspec.Struct, kw_only=True):

@@ -81,6 +81,7 @@ def _compare_functions(context: Context, data: Comparison, jury: Jury) -> tuple[
         data.costs.baseline,
         data.costs.candidate,
         paired=data.cpu_selection.paired,
+        bucket_s=data.bucket_s,
         settings=context.limits.compare,
         jury=jury,
     )
@@ -113,6 +114,7 @@ def _compare_operation(context: Context, data: Comparison, operation: Operation,
         operation.candidate,
         first_index=operation.first_index,
         paired=data.latency_selection.paired,
+        bucket_s=data.bucket_s,
         settings=context.limits.compare,
         jury=jury,
     )

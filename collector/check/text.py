@@ -112,6 +112,8 @@ def _item_lines(item: Item, report: Report) -> Iterator[str]:
     )
     if words := price_words(item.price, report.currency):
         yield f"  {words}"
+    if report.bucket_s and not change.is_settled:
+        yield "  provisional: certain for one look, not yet for who looks again and again"
 
 
 def _sureness(suspect: Suspect) -> str:
@@ -121,7 +123,7 @@ def _sureness(suspect: Suspect) -> str:
 def _markdown_row(item: Item, report: Report) -> str:
     change = item.change
     cells = (
-        VERDICT_WORDS[item.verdict],
+        VERDICT_WORDS[item.verdict] + (" (provisional)" if report.bucket_s and not change.is_settled else ""),
         f"{_escaped(_name(item))}, {item.quantity}",
         number(change.baseline, item),
         number(change.candidate, item),

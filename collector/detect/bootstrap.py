@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from collector.detect.autocorrelation import degrees_of_freedom, variance_inflation
 from collector.detect.histogram import BINS_PER_OCTAVE, interpolated_quantiles_ns
+from collector.detect.ratio import studentised
 from collector.detect.student_t import normal_quantile, two_sided_p, two_sided_quantile
 
 FloatArray = NDArray[np.float64]
@@ -43,13 +44,24 @@ class Requests:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Differences:
-    """Candidate minus baseline, each of shape (5,) in the order of STATISTICS."""
+    """
+    Candidate minus baseline, each of shape (5,) in the order of STATISTICS.
+
+    Attributes:
+        error: Standard error of the difference.
+        degrees: Degrees of freedom of the error.
+        p_value: Two-sided, for who looks once.
+        statistic: The difference over its error; of the error rate never more than two proportions allow.
+    """
 
     baseline: FloatArray
     candidate: FloatArray
     low: FloatArray
     high: FloatArray
+    error: FloatArray
+    degrees: FloatArray
     p_value: FloatArray
+    statistic: FloatArray
 
 
 def compare_requests(
@@ -98,13 +110,20 @@ def compare_requests(
     tail = (1 - confidence) / 2
     low, high = np.quantile(deviation * student[:, None], [tail, 1 - tail], axis=1)
     p_value = _p_values(difference, deviation, student, degrees)
-    p_value[-1] = max(p_value[-1], _proportions_p(baseline, candidate))
+    error = deviation.std(axis=1)
+    statistic = studentised(difference, error)
+    surest = _proportions_statistic(baseline, candidate)
+    p_value[-1] = max(p_value[-1], math.erfc(surest / math.sqrt(2)))
+    statistic[-1] = np.clip(statistic[-1], -surest, surest)
     return Differences(
         baseline=estimate_b,
         candidate=estimate_c,
         low=difference + low,
         high=difference + high,
+        error=error,
+        degrees=degrees,
         p_value=p_value,
+        statistic=statistic,
     )
 
 
@@ -173,18 +192,15 @@ def _p_values(difference: FloatArray, deviation: FloatArray, student: FloatArray
     centred = difference[:, None] + deviation * student[:, None]
     crossing = np.minimum((centred <= 0).sum(axis=1), (centred >= 0).sum(axis=1))
     counted = np.minimum(1.0, 2 * (crossing + 1) / (resamples + 1))
-    error = deviation.std(axis=1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        statistic = np.where(difference == 0, 0.0, difference / error)
-    continued = two_sided_p(statistic, degrees)
+    continued = two_sided_p(studentised(difference, deviation.std(axis=1)), degrees)
     p_value = np.where(crossing == 0, np.minimum(counted, continued), counted)
     unchanged = (difference == 0) & np.all(deviation == 0, axis=1)
     return np.where(unchanged, 1.0, p_value)
 
 
-def _proportions_p(baseline: Requests, candidate: Requests) -> float:
+def _proportions_statistic(baseline: Requests, candidate: Requests) -> float:
     """
-    Return the p-value of two error counts as independent requests, with Yates's correction.
+    Return how many standard errors two error counts are apart as independent requests, with Yates's correction.
 
     A handful of errors in a handful of buckets makes the bootstrap too sure; it may never be surer than this.
     """
@@ -193,6 +209,6 @@ def _proportions_p(baseline: Requests, candidate: Requests) -> float:
     pooled = (errors_b + errors_c) / (n_b + n_c)
     variance = pooled * (1 - pooled) * (1 / n_b + 1 / n_c)
     if variance <= 0:
-        return 1.0
+        return 0.0
     gap = abs(errors_c / n_c - errors_b / n_b) - (1 / n_b + 1 / n_c) / 2
-    return math.erfc(max(0.0, gap) / math.sqrt(2 * variance))
+    return max(0.0, gap) / math.sqrt(variance)

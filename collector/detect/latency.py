@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from collector.detect.bootstrap import STATISTICS, Differences, Requests, compare_requests, estimate
+from collector.detect.sequential import information_of
 from collector.detect.settings import CompareSettings
-from collector.detect.verdicts import Jury, a_change, more_buckets, untested
+from collector.detect.verdicts import Evidence, Jury, a_change, more_buckets, untested
 from pyrometer.api import Change, Shortage
 from pyrometer.units import NS_PER_MS
 
@@ -26,6 +27,7 @@ def compare_operation(
     *,
     first_index: int,
     paired: bool,
+    bucket_s: int,
     settings: CompareSettings,
     jury: Jury,
 ) -> OperationChanges:
@@ -41,6 +43,7 @@ def compare_operation(
         confidence=settings.confidence,
         resamples=settings.resamples,
     )
+    information = information_of(len(baseline.errors), len(candidate.errors), bucket_s=bucket_s, paired=paired)
     least = int(min(baseline.total, candidate.total))
     needed = {
         "mean": settings.requests_min,
@@ -52,12 +55,19 @@ def compare_operation(
     changes = {}
     for row, statistic in enumerate(STATISTICS):
         missing = max(needed[statistic] - least, 0)
-        change = _change(found, row, scale=1.0 if statistic == "error_rate" else NS_PER_MS, missing=missing)
+        is_rate = statistic == "error_rate"
+        scale = 1.0 if is_rate else NS_PER_MS
+        change = _change(found, row, scale=scale, missing=missing)
+        change.samples = int(baseline.total + candidate.total)
         if not missing:
-            is_rate = statistic == "error_rate"
-            jury.test(
-                change, absolute_min=settings.error_rate_change_min if is_rate else settings.latency_change_min_ms
+            evidence = Evidence(
+                statistic=float(found.statistic[row]),
+                error=float(found.error[row]) / scale,
+                degrees=float(found.degrees[row]),
+                information=information,
             )
+            smallest = settings.error_rate_change_min if is_rate else settings.latency_change_min_ms
+            jury.test(change, absolute_min=smallest, evidence=evidence)
         changes[statistic] = change
     return OperationChanges(
         changes=changes, baseline_requests=int(baseline.total), candidate_requests=int(candidate.total)

@@ -30,13 +30,27 @@ class Release:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RatioDifference:
-    """The difference candidate minus baseline per series, each shape (n_series,), cost per unit of work."""
+    """
+    The difference candidate minus baseline per series, each shape (n_series,), cost per unit of work.
+
+    Attributes:
+        error: Standard error of the difference; 0 where nothing varies.
+        degrees: Degrees of freedom of the error.
+        p_value: Two-sided, for who looks once.
+    """
 
     baseline: FloatArray
     candidate: FloatArray
     low: FloatArray
     high: FloatArray
+    error: FloatArray
+    degrees: FloatArray
     p_value: FloatArray
+
+    @property
+    def statistic(self) -> FloatArray:
+        """The difference over its error: 0 where there is none, infinite where nothing varies."""
+        return studentised(self.candidate - self.baseline, self.error)
 
 
 def compare_ratios(
@@ -72,16 +86,22 @@ def compare_ratios(
         variance, degrees = _sum_of_two(*sides)
     error = np.sqrt(np.maximum(variance, floor))
     difference = ratio_c - ratio_b
-    with np.errstate(divide="ignore", invalid="ignore"):
-        statistic = np.where(difference == 0, 0.0, difference / error)
     reach = error * two_sided_quantile(confidence, degrees)
     return RatioDifference(
         baseline=ratio_b,
         candidate=ratio_c,
         low=difference - reach,
         high=difference + reach,
-        p_value=two_sided_p(statistic, degrees),
+        error=error,
+        degrees=degrees,
+        p_value=two_sided_p(studentised(difference, error), degrees),
     )
+
+
+def studentised(difference: FloatArray, error: FloatArray) -> FloatArray:
+    """Return a difference over its standard error: 0 where there is no difference, infinite where no error."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(difference == 0, 0.0, difference / error)
 
 
 def binomial_variance(samples: FloatArray, share: FloatArray) -> FloatArray:

@@ -48,7 +48,8 @@ def functions_table(answer: CompareAnswer) -> pd.DataFrame:
     Return one row per function, in the answer's order.
 
     Columns: verdict (list of one), function, change, baseline and candidate (own CPU milliseconds per unit of work),
-    price (per month, missing where it is 0), price_interval, total_change, file.
+    price (per month, missing where it is 0), price_interval, total_change, certainty (settled, provisional, or empty),
+    mde (milliseconds, missing where nothing was tested), file.
     """
     rows = answer.functions
     return pd.DataFrame(
@@ -61,6 +62,8 @@ def functions_table(answer: CompareAnswer) -> pd.DataFrame:
             "price": pd.Series([row.price_per_month or None for row in rows], dtype="float64"),
             "price_interval": [_interval(row.price_low, row.price_high) for row in rows],
             "total_change": [change_in_words(row.total_cpu) for row in rows],
+            "certainty": [_certainty(row.self_cpu) for row in rows],
+            "mde": pd.Series([row.self_cpu.mde for row in rows], dtype="float64"),
             "file": [visible(row.file) for row in rows],
         }
     )
@@ -109,6 +112,12 @@ def notes(answer: CompareAnswer) -> str:
     lines = [f"• {visible(text, _NOTE_CHARS_MAX)}" for text in answer.notes[:_NOTES_MAX]]
     more = len(answer.notes) - len(lines)
     return "\n".join([*lines, f"… and {more:,} more"] if more > 0 else lines)
+
+
+def _certainty(change: Change) -> str:
+    if change.verdict not in {"regression", "improvement"}:
+        return ""
+    return "settled" if change.is_settled else "provisional"
 
 
 def _cpu_card(answer: CompareAnswer) -> Card:

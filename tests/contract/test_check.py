@@ -108,7 +108,9 @@ def test_every_format_names_the_same_regression(check, tmp_path, form):
         assert {each["ruleId"] for each in run["results"]} <= {rule["id"] for rule in run["tool"]["driver"]["rules"]}
     else:
         found = [
-            line.split("|")[2].split()[0].replace("\\", "") for line in text.splitlines() if "| regression |" in line
+            line.split("|")[2].split()[0].replace("\\", "")
+            for line in text.splitlines()
+            if line.startswith("| regression ")
         ]
     assert found[0] == "step_5"
     assert set(found) <= {"step_5", "slower"}

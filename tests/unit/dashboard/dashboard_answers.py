@@ -175,7 +175,7 @@ def hosts_answer(*hosts: HostRow, series: list[MetricSeries] | None = None) -> H
 
 
 def a_change(
-    baseline: float = 10.0, candidate: float = 12.3, *, width: float = 0.5, verdict: str = "regression"
+    baseline: float = 10.0, candidate: float = 12.3, *, width: float = 0.5, verdict: str = "regression", **fields: Any
 ) -> Change:
     absolute = candidate - baseline
     return Change(
@@ -188,6 +188,7 @@ def a_change(
         p_value=0.0001,
         q_value=0.0004,
         verdict=verdict,
+        **fields,
     )
 
 

@@ -282,6 +282,18 @@ def test_method_says_how_releases_were_compared():
     assert "95%" in words
 
 
+def test_functions_table_says_how_certain_a_finding_is():
+    """Settled however often one looks, provisional, or no finding; and what the data would have shown."""
+    changes = (
+        a_change(is_settled=True, mde=0.5),
+        a_change(is_settled=False),
+        a_change(verdict="no_change"),
+    )
+    table = regressions.functions_table(compare_answer(functions=[a_function_change(self_cpu=c) for c in changes]))
+    assert ["settled", "provisional", ""] == list(table["certainty"])
+    assert 0.5 == table["mde"][0]
+
+
 def test_operations_table_shows_tail_before_and_after():
     """The 99th percentile is given with its unit on both sides."""
     table = regressions.operations_table(compare_answer(operations=[an_operation_change()]))

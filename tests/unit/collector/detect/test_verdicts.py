@@ -3,7 +3,7 @@
 import pytest
 
 from collector.detect.settings import CompareSettings
-from collector.detect.verdicts import Jury, a_change, untested, worst
+from collector.detect.verdicts import Evidence, Jury, a_change, untested, worst
 
 
 def judged(*, baseline, candidate, p_value, absolute_min=0.0, others=0):
@@ -59,3 +59,28 @@ def test_the_worst_part_decides_for_the_whole():
     assert worst(["no_change", "regression", "improvement"]) == "regression"
     assert worst(["no_change", "not_enough_data"]) == "no_change"
     assert worst(["improvement", "no_change"]) == "improvement"
+
+
+def settled(*, statistic, buckets):
+    jury = Jury(CompareSettings())
+    change = a_change(baseline=10, candidate=12, low=1, high=3, p_value=1e-4, verdict="not_enough_data")
+    evidence = Evidence(statistic=statistic, error=2 / statistic, degrees=0.6 * buckets, information=float(buckets))
+    jury.test(change, evidence=evidence)
+    jury.judge()
+    return change
+
+
+def test_a_finding_is_provisional_until_it_holds_at_any_time():
+    """Few standard errors are enough for one look, more for all looks; the interval for all looks is the wider one."""
+    provisional, certain = settled(statistic=3.2, buckets=12), settled(statistic=12.0, buckets=60)
+    assert (provisional.verdict, provisional.is_settled) == ("regression", False)
+    assert (certain.verdict, certain.is_settled) == ("regression", True)
+    assert certain.anytime_q < 0.05 < provisional.anytime_q
+    assert certain.always_low > 0
+    assert 0 < certain.mde < provisional.mde
+
+
+def test_a_test_of_one_look_settles_nothing():
+    """What is tested once, such as profile files, has a verdict, and none for who looks again."""
+    change = judged(baseline=10.0, candidate=12.0, p_value=1e-9)
+    assert (change.verdict, change.is_settled, change.anytime_q, change.mde) == ("regression", False, None, None)
