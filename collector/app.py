@@ -30,10 +30,11 @@ from collector.receive.otlp_grpc import OtlpGrpcServer
 from collector.receive.profiles_http import ProfileReceiver
 from collector.serve import Router, listen, serve
 from collector.settings import CollectorSettings, data_directory
+from collector.store.address import ServerAddress
 from collector.store.embedded import DATABASE, EmbeddedStore
 from collector.store.migrate import pending_migrations
 from collector.store.protocol import Store
-from collector.store.server import ServerAddress, ServerStore
+from collector.store.server import ServerStore
 from collector.tracing import own_tracer
 from collector.wal import LogUnavailableError, WriteAheadLog
 from pyrometer.addresses import is_loopback
@@ -138,12 +139,17 @@ def open_stores(
     """
     url = settings.store.server_url()
     limits, connections_max = settings.store.limits(), settings.store.connections_max
-    address = ServerAddress.parse(url) if url else None
+    address, cluster = ServerAddress.parse(url) if url else None, settings.store.server_cluster()
     for tenant in sorted(tenants, key=lambda tenant: (tenant != DEFAULT_TENANT, tenant)):
         is_default = tenant == DEFAULT_TENANT
         if address:
             name = address.database if is_default else f"{address.database}_{tenant}"
-            yield tenant, ServerStore(replace(address, database=name), limits=limits, connections_max=connections_max)
+            yield (
+                tenant,
+                ServerStore(
+                    replace(address, database=name), limits=limits, connections_max=connections_max, cluster=cluster
+                ),
+            )
         else:
             name = DATABASE if is_default else f"{DATABASE}_{tenant}"
             yield (

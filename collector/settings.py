@@ -12,6 +12,7 @@ from collector.auth.settings import AuthSettings, TlsSettings
 from collector.events.webhooks import WebhookSecrets
 from collector.receive.intake import ReceiveLimits
 from collector.receive.otlp_grpc import GrpcLimits
+from collector.store.cluster import Cluster
 from collector.store.protocol import QueryLimits
 from collector.store.retention import RetentionSettings
 from collector.tracing import TracesSettings
@@ -94,6 +95,8 @@ class StoreSettings(Struct, forbid_unknown_fields=True, frozen=True, kw_only=Tru
 
     url: str = ""
     url_file: str = ""
+    cluster: str = ""
+    cluster_keeper: bool = True
     connections_max: Annotated[int, Meta(ge=4, le=1000)] = 8
     query_seconds_max: Annotated[int, Meta(ge=1, le=3600)] = 30
     query_rows_max: Annotated[int, Meta(ge=1000, le=100_000_000)] = 2_000_000
@@ -114,6 +117,19 @@ class StoreSettings(Struct, forbid_unknown_fields=True, frozen=True, kw_only=Tru
             return Path(self.url_file).read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError(f"store.url_file = {self.url_file!r}: cannot be read: {error}") from error
+
+    def server_cluster(self) -> Cluster | None:
+        """
+        Return the cluster that the server belongs to, if the tables are to be on all of it.
+
+        Raises:
+            ConfigError: If no server is named, or the name is none.
+        """
+        if not self.cluster:
+            return None
+        if not (self.url or self.url_file):
+            raise ConfigError("store.cluster is set, and no server: name one of the cluster's in store.url")
+        return Cluster(self.cluster, keeper=self.cluster_keeper)
 
     def limits(self) -> QueryLimits:
         """Return what one query may use."""

@@ -6,7 +6,7 @@ started on loopback from ``libchdb.so`` of the npm package ``@chdb/lib-linux-x64
 ``query_stable_v2`` runs clickhouse-local, and that one can serve the native and the HTTP port. It is ClickHouse's own
 TCPHandler and HTTPHandler; it lives until its stdin closes.
 
-    python tests/clickhouse_server.py LIBCHDB DATA_DIR TCP_PORT HTTP_PORT
+    python tests/clickhouse_server.py LIBCHDB DATA_DIR TCP_PORT HTTP_PORT [CONFIG_FILE]
 """
 
 import contextlib
@@ -27,6 +27,12 @@ from pathlib import Path
 NPM_PACKAGE = "@chdb/lib-linux-x64-gnu@26.7.3-stable.1"
 CACHE_DIR = Path(__file__).resolve().parent.parent / ".cache" / "clickhouse"
 START_TIMEOUT_S = 60
+# Where a replica is slow, another is asked too, and a connection is reset in the end: these servers die of it.
+_CLUSTER_USERS = (
+    "<clickhouse><profiles><default><use_hedged_requests>0</use_hedged_requests></default></profiles>"
+    "<quotas><default/></quotas><users><default><password/><profile>default</profile><quota>default</quota>"
+    "<networks><ip>::/0</ip></networks></default></users></clickhouse>"
+)
 _SERVE_QUERY = (
     "SYSTEM START LISTEN TCP; SYSTEM START LISTEN HTTP; SELECT count() FROM file('/dev/stdin', 'LineAsString')"
 )
@@ -55,12 +61,43 @@ def server_url(ports: tuple[int, int]) -> str:
     return f"clickhouse://default@127.0.0.1:{ports[0]}/pyrometer?http_port={ports[1]}"
 
 
-def start_server(data_dir: Path, ports: tuple[int, int]) -> subprocess.Popen:
+@contextlib.contextmanager
+def clickhouse_cluster(data_dir: Path, name: str, *, shards: int, replicas: int) -> Iterator[list[str]]:
+    """Run a cluster's servers, without a Keeper: who takes an insert writes it to each replica. Give their URLs."""
+    ports = [[(_free_port(), _free_port()) for _ in range(replicas)] for _ in range(shards)]
+    config = data_dir / "cluster.xml"
+    users = data_dir / "users.xml"
+    users.write_text(_CLUSTER_USERS, encoding="utf-8")
+    config.write_text(_cluster_config(name, ports, users), encoding="utf-8")
+    with contextlib.ExitStack() as stack:
+        urls = []
+        for pair in (pair for shard in ports for pair in shard):
+            folder = data_dir / str(pair[0])
+            folder.mkdir()
+            stack.callback(stop_server, start_server(folder, pair, config))
+            urls.append(server_url(pair))
+        yield urls
+
+
+def _cluster_config(name: str, ports: list[list[tuple[int, int]]], users: Path) -> str:
+    replica = "<replica><host>127.0.0.1</host><port>{}</port></replica>"
+    shards = "".join(
+        "<shard><internal_replication>false</internal_replication>"
+        + "".join(replica.format(tcp_port) for tcp_port, _ in shard)
+        + "</shard>"
+        for shard in ports
+    )
+    servers = f"<remote_servers><{name}>{shards}</{name}></remote_servers><users_config>{users}</users_config>"
+    return f"<clickhouse>{servers}</clickhouse>"
+
+
+def start_server(data_dir: Path, ports: tuple[int, int], config: Path | None = None) -> subprocess.Popen:
     """Start a server with its native and its HTTP port; it answers when this returns."""
     log = data_dir / "server.log"
     with log.open("ab") as output:
         process = subprocess.Popen(
-            [sys.executable, __file__, str(server_library()), str(data_dir / "data"), *map(str, ports)],
+            [sys.executable, __file__, str(server_library()), str(data_dir / "data"), *map(str, ports)]
+            + ([str(config)] if config else []),
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=output,
@@ -156,7 +193,7 @@ def _wait_until_ready(process: subprocess.Popen, http_port: int, tcp_port: int, 
     raise ServerUnavailableError(f"the ClickHouse server did not answer within {START_TIMEOUT_S} s")
 
 
-def _serve(library: str, data_dir: str, tcp_port: str, http_port: str) -> None:
+def _serve(library: str, data_dir: str, tcp_port: str, http_port: str, config: str = "") -> None:
     arguments = [
         "clickhouse",
         f"--path={data_dir}",
@@ -164,6 +201,7 @@ def _serve(library: str, data_dir: str, tcp_port: str, http_port: str) -> None:
         f"--http_port={http_port}",
         "--listen_host=127.0.0.1",
         f"--query={_SERVE_QUERY}",
+        *([f"--config-file={config}"] if config else []),
     ]
     argv = (ctypes.c_char_p * len(arguments))(*[argument.encode() for argument in arguments])
     query = ctypes.CDLL(library).query_stable_v2

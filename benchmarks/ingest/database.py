@@ -12,7 +12,7 @@ from typing import Any, Final
 import clickhouse_driver
 
 from benchmarks.clocks import children, process_cpu_ns
-from collector.store.server import ServerAddress
+from collector.store.address import ServerAddress
 from tests.clickhouse_server import clickhouse_server
 
 _SETTLE_TIMEOUT_S: Final = 120

@@ -21,7 +21,7 @@ import uvicorn
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from collector.store.server import ServerAddress
+from collector.store.address import ServerAddress
 
 _AGE_MAX_S: Final = 1.0
 _KINDS: Final = ("unspecified", "internal", "server", "client", "producer", "consumer")

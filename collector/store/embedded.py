@@ -91,6 +91,10 @@ class EmbeddedStore:
         )
         self._send(f"INSERT INTO otlp_{signal} SETTINGS {settings}", "ProtobufSingle", body)
 
+    def define(self, statement: str) -> None:
+        """Run one statement of a migration; see Store."""
+        self.execute(statement)
+
     def execute(self, statement: str) -> None:
         """Run one statement; see Store."""
         with self._pool.connection() as connection, _errors():

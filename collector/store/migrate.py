@@ -8,17 +8,14 @@ with all its views before anything writes to it.
 """
 
 import hashlib
-import re
 import time
 from dataclasses import dataclass
-from importlib import resources
 from typing import Final
 
 from collector.store.protocol import Store
-from collector.store.statements import split_statements
+from collector.store.statements import migration_texts, split_statements
 from pyrometer.errors import ConfigError
 
-_FILE_NAME: Final = re.compile(r"\d{4}_[a-z0-9_]+\.sql")
 _RECORD_TABLE: Final = """
 CREATE TABLE IF NOT EXISTS migrations
 (
@@ -47,9 +44,7 @@ class Migration:
 
 def shipped_migrations() -> list[Migration]:
     """Return all migrations in the order of their numbers."""
-    folder = resources.files("collector.store").joinpath("migrations")
-    files = sorted((entry for entry in folder.iterdir() if _FILE_NAME.fullmatch(entry.name)), key=lambda e: e.name)
-    return [Migration(entry.name.removesuffix(".sql"), entry.read_text(encoding="utf-8")) for entry in files]
+    return [Migration(name, text) for name, text in migration_texts()]
 
 
 def pending_migrations(store: Store, migrations: list[Migration] | None = None) -> list[Migration]:
@@ -78,11 +73,11 @@ def pending_migrations(store: Store, migrations: list[Migration] | None = None) 
 
 def migrate(store: Store, migrations: list[Migration] | None = None) -> list[str]:
     """Apply what is pending, in order, and return the names of what was applied."""
-    store.execute(_RECORD_TABLE)
+    store.define(_RECORD_TABLE.strip())
     done = []
     for migration in pending_migrations(store, migrations):
         for statement in split_statements(migration.text):
-            store.execute(statement)
+            store.define(statement)
         store.insert(
             "migrations",
             {"name": [migration.name], "checksum": [migration.checksum], "applied": [int(time.time())]},

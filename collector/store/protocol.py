@@ -135,8 +135,11 @@ class Store(Protocol):
     def insert_otlp(self, signal: Signal, body: bytes, *, token: str) -> None:
         """Insert the raw protobuf of one export request, or of many joined; the same token again inserts nothing."""
 
+    def define(self, statement: str) -> None:
+        """Run one statement of a migration: on every server, where the database has several."""
+
     def execute(self, statement: str) -> None:
-        """Run one statement without parameters or result: for migrations only."""
+        """Run one statement without parameters or result."""
 
     def select(self, statement: str) -> list[dict[str, Any]]:
         """Run one fixed SELECT without parameters: for migrations and tests."""

@@ -2,21 +2,20 @@
 
 import contextlib
 import math
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Final
-from urllib.parse import parse_qs, unquote, urlencode, urlsplit
+from urllib.parse import urlencode
 
 import clickhouse_driver
 import pyarrow as pa
 import urllib3
 from clickhouse_driver import errors as driver_errors
 
+from collector.store.address import ServerAddress, check_version
+from collector.store.cluster import Cluster, cluster_statements
 from collector.store.columns import ARROW_SETTINGS, arrow_to_table
 from collector.store.pool import Pool
 from collector.store.protocol import (
-    SERVER_VERSION_MIN,
     Parameter,
     QueryLimits,
     Signal,
@@ -27,60 +26,8 @@ from collector.store.protocol import (
 from collector.store.statements import otlp_schema, parameter_text, query_text
 from pyrometer.errors import ConfigError
 
-_URL_FORM: Final = "clickhouse://USER:PASSWORD@HOST:PORT/DATABASE?http_port=PORT"
-_URL_OPTIONS: Final = frozenset({"http_port", "secure"})
 _CONNECT_TIMEOUT_S: Final = 5
 _ANSWER_TIMEOUT_S: Final = 120
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServerAddress:
-    """Where a server is and who we are there."""
-
-    host: str
-    port: int = 9000
-    http_port: int = 8123
-    database: str = "pyrometer"
-    user: str = "default"
-    password: str = field(default="", repr=False)
-    secure: bool = False
-
-    @staticmethod
-    def parse(url: str) -> "ServerAddress":
-        """
-        Read a URL of the form ``clickhouse://USER:PASSWORD@HOST:PORT/DATABASE?http_port=PORT[&secure=true]``.
-
-        Raises:
-            ConfigError: If it has another form. The text never holds the password.
-        """
-        try:
-            parts = urlsplit(url)
-            options = {
-                key: values[-1] for key, values in parse_qs(parts.query, strict_parsing=bool(parts.query)).items()
-            }
-            secure = options.get("secure", "false") in {"1", "true"}
-            address = ServerAddress(
-                host=parts.hostname or "",
-                port=parts.port or (9440 if secure else 9000),
-                http_port=int(options.get("http_port", "8443" if secure else "8123")),
-                database=unquote(parts.path.strip("/")) or "pyrometer",
-                user=unquote(parts.username or "default"),
-                password=unquote(parts.password or ""),
-                secure=secure,
-            )
-        except ValueError as error:
-            raise ConfigError(f"the database URL cannot be read: {error}; write {_URL_FORM}") from error
-        unknown = sorted(set(options) - _URL_OPTIONS)
-        if parts.scheme != "clickhouse" or not address.host or unknown:
-            reason = f"unknown option {unknown[0]}" if unknown else "it needs the scheme clickhouse and a host"
-            raise ConfigError(f"the database URL is wrong: {reason}; write {_URL_FORM}")
-        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,63}", address.database):
-            raise ConfigError(f"the database name {address.database!r} must be letters, digits and underscores")
-        return address
-
-    def __str__(self) -> str:
-        """Return it without the password."""
-        return f"{self.host}:{self.port}/{self.database}"
 
 
 class _Client(clickhouse_driver.Client):  # type: ignore[misc]
@@ -99,8 +46,25 @@ class ServerStore:
     ConfigError where it is older than SERVER_VERSION_MIN.
     """
 
-    def __init__(self, address: ServerAddress, *, limits: QueryLimits | None = None, connections_max: int = 8) -> None:
+    def __init__(
+        self,
+        address: ServerAddress,
+        *,
+        limits: QueryLimits | None = None,
+        connections_max: int = 8,
+        cluster: Cluster | None = None,
+    ) -> None:
+        """
+        Connect to nothing yet.
+
+        Args:
+            address: Of the server; of a cluster, of any of its servers.
+            limits: Of a query.
+            connections_max: Most connections at a time.
+            cluster: Where the tables are on several servers.
+        """
         self._address = address
+        self._cluster = cluster
         self._limits = limits or QueryLimits()
         self._is_prepared = False
         self._pool: Pool[_Client] = Pool(self._connect_prepared, size_max=connections_max, is_broken=_is_broken)
@@ -114,7 +78,7 @@ class ServerStore:
     def query(self, name: str, parameters: Mapping[str, Parameter]) -> list[dict[str, Any]]:
         """Run ``queries/NAME.sql``; see Store."""
         values = {key: v if isinstance(v, (str, int, float)) else list(v) for key, v in parameters.items()}
-        return self._rows(query_text(name), values, self._limits.settings(name), querying=True)
+        return self._rows(query_text(name), values, self._query_settings(name), querying=True)
 
     def query_table(self, name: str, parameters: Mapping[str, Parameter]) -> pa.Table:
         """Run ``queries/NAME.sql`` and return columns; see Store. By HTTP: the driver knows no Arrow."""
@@ -123,7 +87,7 @@ class ServerStore:
             "default_format": "ArrowStream",
             # Else an error after the first rows would come as a part of them.
             "wait_end_of_query": 1,
-            **self._limits.settings(name),
+            **self._query_settings(name),
             **ARROW_SETTINGS,
             **{f"param_{key}": parameter_text(value) for key, value in parameters.items()},
         }
@@ -156,6 +120,18 @@ class ServerStore:
         }
         self._post(options, body)
 
+    def define(self, statement: str) -> None:
+        """Run one statement of a migration; see Store."""
+        if self._cluster is None:
+            self.execute(statement)
+            return
+        self._prepare()
+        for one in cluster_statements(statement, self._cluster):
+            if self._cluster.keeper or one.startswith("INSERT"):
+                self.execute(one)
+            else:
+                self._execute_on_each_server(one)
+
     def execute(self, statement: str) -> None:
         """Run one statement; see Store."""
         with self._pool.connection() as client, self._errors():
@@ -182,6 +158,11 @@ class ServerStore:
         names = [name for name, _ in columns]
         convert = [_CONVERSIONS.get(type_name, _plain) for _, type_name in columns]
         return [{name: f(value) for name, f, value in zip(names, convert, row, strict=True)} for row in rows]
+
+    def _query_settings(self, name: str) -> dict[str, str | int]:
+        # Each subquery is answered by the whole cluster, and not anew by each shard from its own rows.
+        of_cluster = {"distributed_product_mode": "global"} if self._cluster else {}
+        return self._limits.settings(name) | of_cluster
 
     def _post(self, options: Mapping[str, str | int], body: bytes, *, querying: bool = False) -> bytes:
         """Return the answer of the HTTP interface to a body, with options in the address."""
@@ -211,10 +192,10 @@ class ServerStore:
             self._prepare_database()
             self._is_prepared = True
 
-    def _connect(self, database: str | None = None) -> _Client:
+    def _connect(self, database: str | None = None, *, host: str = "", port: int = 0) -> _Client:
         return _Client(
-            self._address.host,
-            port=self._address.port,
+            host or self._address.host,
+            port=port or self._address.port,
             database=self._address.database if database is None else database,
             user=self._address.user,
             password=self._address.password,
@@ -226,14 +207,33 @@ class ServerStore:
         )
 
     def _prepare_database(self) -> None:
-        client = self._connect(database="")
-        try:
-            with self._errors():
-                [[version]] = client.execute("SELECT version()")
-                check_version(version)
-                client.execute(f"CREATE DATABASE IF NOT EXISTS {self._address.database}")
-        finally:
-            client.close()
+        everywhere = self._cluster.everywhere() if self._cluster else ""
+        statement = f"CREATE DATABASE IF NOT EXISTS {self._address.database}{everywhere}"
+        with contextlib.closing(self._connect(database="")) as client, self._errors():
+            [[version]] = client.execute("SELECT version()")
+            check_version(version)
+            if self._cluster is None or self._cluster.keeper:
+                client.execute(statement)
+                return
+        self._execute_on_each_server(statement, database="")
+
+    def _execute_on_each_server(self, statement: str, *, database: str | None = None) -> None:
+        for host, port in self._servers():
+            with contextlib.closing(self._connect(database, host=host, port=port)) as client, self._errors():
+                client.execute(statement)
+
+    def _servers(self) -> list[tuple[str, int]]:
+        """Return host and native port of each server of the cluster."""
+        cluster = self._cluster.name if self._cluster else ""
+        with contextlib.closing(self._connect(database="")) as client, self._errors():
+            found = client.execute(
+                "SELECT host_name, port FROM system.clusters WHERE cluster = {cluster:String} "
+                "ORDER BY shard_num, replica_num",
+                {"cluster": cluster},
+            )
+        if not found:
+            raise ConfigError(f"store.cluster = {cluster!r}: {self._address} knows no such cluster; see remote_servers")
+        return [(str(host), int(port)) for host, port in found]
 
     @contextlib.contextmanager
     def _errors(self, *, querying: bool = False) -> Iterator[None]:
@@ -247,25 +247,14 @@ class ServerStore:
             raise StoreError(f"the database {self._address}: {error}") from error
 
 
-def check_version(version: str) -> None:
-    """
-    Check that a server is new enough.
-
-    Raises:
-        ConfigError: With both versions.
-    """
-    found = re.match(r"(\d+)\.(\d+)", version)
-    if found is None or (int(found.group(1)), int(found.group(2))) < SERVER_VERSION_MIN:
-        needed = ".".join(map(str, SERVER_VERSION_MIN))
-        raise ConfigError(f"the ClickHouse server is version {version}; Pyrometer needs {needed} or newer: upgrade it")
-
-
 def _insert_settings(token: str) -> dict[str, str | int]:
     return {
         "insert_deduplication_token": token,
         "insert_deduplicate": 1,
         "deduplicate_blocks_in_dependent_materialized_views": 1,
         "async_insert": 0,
+        # On a cluster: an insert is confirmed once every shard that it concerns has it.
+        "distributed_foreground_insert": 1,
         "throw_on_max_partitions_per_insert_block": 0,
     }
 

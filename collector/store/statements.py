@@ -13,6 +13,7 @@ _TOKEN: Final = re.compile(
     r"""'(?:\\.|''|[^'\\])*'|`(?:\\.|[^`\\])*`|"(?:\\.|[^"\\])*"|--[^\n]*|/\*.*?\*/|;|[^;'`"\-/]+|[-/]""", re.DOTALL
 )
 _QUERY_NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
+_MIGRATION_FILE: Final = re.compile(r"\d{4}_[a-z0-9_]+\.sql")
 
 
 # What a parameter's text must escape: ClickHouse reads it as a TSV field.
@@ -40,6 +41,13 @@ def query_names() -> list[str]:
     """Return the names of all queries, sorted."""
     folder = resources.files("collector.store").joinpath("queries")
     return sorted(entry.name.removesuffix(".sql") for entry in folder.iterdir() if entry.name.endswith(".sql"))
+
+
+def migration_texts() -> list[tuple[str, str]]:
+    """Return the name and the text of each migration, in the order of their numbers."""
+    folder = resources.files("collector.store").joinpath("migrations")
+    files = sorted((entry for entry in folder.iterdir() if _MIGRATION_FILE.fullmatch(entry.name)), key=lambda e: e.name)
+    return [(entry.name.removesuffix(".sql"), entry.read_text(encoding="utf-8")) for entry in files]
 
 
 def otlp_schema_path(signal: str) -> Path:

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from collector.store.address import ServerAddress
 from collector.store.embedded import EmbeddedStore
 from collector.store.migrate import migrate
 from collector.store.protocol import Store
-from collector.store.server import ServerAddress, ServerStore
+from collector.store.server import ServerStore
 from tests.clickhouse_server import clickhouse_server
 
 _numbers = itertools.count()

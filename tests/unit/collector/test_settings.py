@@ -7,8 +7,8 @@ import msgspec
 import pytest
 
 from collector.settings import CollectorSettings, StoreSettings, data_directory
+from collector.store.address import ServerAddress, check_version
 from collector.store.protocol import SERVER_VERSION_MIN
-from collector.store.server import ServerAddress, check_version
 from pyrometer.config import load_settings, shipped_config
 from pyrometer.errors import ConfigError
 
