@@ -13,6 +13,7 @@ from typing import Annotated, Final
 
 from msgspec import Meta, Struct
 
+from collector.store.cluster import LOCAL
 from collector.store.protocol import Store
 
 Days = Annotated[int, Meta(ge=1, le=3650)]
@@ -78,10 +79,11 @@ def retention_changes(store: Store, retention: RetentionSettings) -> list[Retent
     changes = []
     for row in rows:
         found = _TTL.search(row["engine_full"])
-        days = wanted.get(row["name"])
+        table = row["name"].removesuffix(LOCAL)
+        days = wanted.get(table)
         if found is None or days is None or days == int(found["days"]):
             continue
-        changes.append(RetentionChange(row["name"], found["start"], int(found["days"]), days))
+        changes.append(RetentionChange(table, found["start"], int(found["days"]), days))
     return changes
 
 
@@ -89,5 +91,5 @@ def apply_retention(store: Store, retention: RetentionSettings) -> list[Retentio
     """Change what differs, and return it; done again, it changes nothing."""
     changes = retention_changes(store, retention)
     for change in changes:
-        store.execute(f"ALTER TABLE {change.table} MODIFY TTL {change.start} + INTERVAL {change.days} DAY")
+        store.define(f"ALTER TABLE {change.table} MODIFY TTL {change.start} + INTERVAL {change.days} DAY")
     return changes

@@ -13,6 +13,7 @@ from collector.profile_rows import KnownContent, profiles_to_rows
 from collector.store.address import ServerAddress
 from collector.store.cluster import LOCAL, Cluster, stored_tables
 from collector.store.migrate import migrate, pending_migrations
+from collector.store.retention import RetentionSettings, apply_retention, retention_changes
 from collector.store.server import ServerStore
 from pyrometer.errors import ConfigError
 from tests.clickhouse_server import clickhouse_cluster
@@ -75,6 +76,14 @@ def test_a_repeated_insert_stores_nothing(stores):
         )
 
     assert counts[0] == counts[1] == counts[2]
+
+
+def test_days_are_changed_everywhere(stores):
+    """What the settings say of a table reaches its rows on every server, once."""
+    settings = RetentionSettings(spans_days=3)
+
+    assert [change.table for change in apply_retention(stores[0], settings)] == ["span_details", "spans"]
+    assert [retention_changes(store, settings) for store in stores] == [[]] * 4
 
 
 def test_a_cluster_that_the_server_does_not_know_is_said(stores):
