@@ -1,10 +1,13 @@
 """
-How well are changes found along histories, and how often where there are none: ours and other tools side by side.
+How well are changes found, and how often where there are none: ours and other tools side by side.
 
-    python -m benchmarks.detection [--per-kind 2] [--seed 101] [--data ../shared/data] [--peer NAME ...]
+    python -m benchmarks.detection [--per-kind 2] [--windows 20] [--points 864] [--seed 101] [--data ../shared/data]
+        [--peer NAME ...]
 
-Simulated histories with known changes, then real ones with changes that people marked. A finding at most five points
-off is a hit. Peers that are libraries are installed into .cache/detection-peers on first use; --peer none leaves them
+Simulated histories with known changes, then real ones with changes that people marked: a finding at most five points
+off is a hit. Then fresh windows of a service's functions: ``windows.py`` says what they are made of, and
+``windows_table.py`` what is a hit; as many of each kind as --windows. --per-kind 0 leaves out the histories, --windows
+0 the windows. Peers that are libraries are installed into .cache/detection-peers on first use; --peer none leaves them
 out, and ED-PELT, which takes seconds a series, only runs when named. Settings were chosen on other seeds than the
 default one.
 """
@@ -18,7 +21,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.detection import peers
+from benchmarks.detection import peers, windows_table
 from benchmarks.detection.peer_worker import PEERS
 from benchmarks.detection.real import performance_histories, telemetry
 from benchmarks.detection.rules import RULES
@@ -36,11 +39,22 @@ def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--per-kind", type=int, default=2)
+    parser.add_argument("--windows", type=int, default=20)
+    parser.add_argument("--points", type=int, default=864, help="of a window; 2016 are 14 days")
     parser.add_argument("--seed", type=int, default=101)
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--peer", action="append", choices=[*PEERS, "none"])
     options = parser.parse_args()
 
+    wanted = [name for name in options.peer or (peer for peer in PEERS if peer != SLOW) if name != "none"]
+    if options.per_kind:
+        compare_histories(options, wanted)
+    if options.windows:
+        compare_windows(options, wanted)
+
+
+def compare_histories(options: argparse.Namespace, wanted: list[str]) -> None:
+    """Print the tables of long histories."""
     sets = {f"simulated, seed {options.seed}": simulated_truth(options.seed, options.per_kind)}
     if options.data.is_dir():
         sets["benchmark histories of a database"] = [
@@ -51,15 +65,28 @@ def main() -> None:
         ]
     everything = [values for truths in sets.values() for values, _, _ in truths]
     tools = {OURS: timed(ours, everything), **{name: timed(rule, everything) for name, rule in RULES.items()}}
-    wanted = [name for name in options.peer or (peer for peer in PEERS if peer != SLOW) if name != "none"]
-    if wanted:
-        python = peers.install()
-        for name in wanted:
-            answer = peers.run_peer(python, name, everything)
-            if answer is not None:
-                tools[name] = answer
+    tools |= by_peers(wanted, everything)
     print_sets(sets, tools)
     print_kinds(options.seed, options.per_kind, tools[OURS][0])
+
+
+def compare_windows(options: argparse.Namespace, wanted: list[str]) -> None:
+    """Print the tables of fresh windows."""
+    by_kind = windows_table.windows(options.seed, options.windows, options.points)
+    tools = {windows_table.OURS: windows_table.ours(by_kind), f"{OURS} --csv": windows_table.timed(ours, by_kind)}
+    tools |= {name: windows_table.timed(rule, by_kind) for name, rule in RULES.items()}
+    plain = [windows_table.plain_values(window) for of_kind in by_kind.values() for window in of_kind]
+    tools |= by_peers(wanted, plain)
+    windows_table.print_windows(by_kind, tools)
+
+
+def by_peers(names: list[str], series: list[NDArray[np.float64]]) -> dict[str, Found]:
+    """Return what each peer finds; one that fails is left out."""
+    if not names:
+        return {}
+    python = peers.install()
+    answers = {name: peers.run_peer(python, name, series) for name in names}
+    return {name: answer for name, answer in answers.items() if answer is not None}
 
 
 Truth = tuple[NDArray[np.float64], tuple[int, ...], tuple[int, ...]]

@@ -79,7 +79,7 @@ def function_panels(
     source: Source, service: str, grid: Grid, steps: ServiceSteps, *, parts: int, self_ns_min: int
 ) -> Iterator[Panel]:
     """Yield the functions of a service, a part of them at a time; all functions of a file are in one part."""
-    cost, sampled_ns = steps.cost, steps.sampled_ns
+    kind, cost, sampled_ns = steps.kind, steps.cost, steps.sampled_ns
     samples = np.where(cost > 0, steps.samples, 0.0)
     mean_cost = float(cost[cost > 0].mean()) if (cost > 0).any() else 0.0
     # Of what a function used: its part of the cost.
@@ -97,7 +97,7 @@ def function_panels(
         share = np.clip(self_ns[:, cost > 0].sum(axis=1) / max(sampled_ns[cost > 0].sum(), 1.0), 0.0, 1.0)
         names = zip(texts(table, "function"), texts(table, "file"), strict=True)
         yield Panel(
-            keys=[SeriesKey(service=service, kind=steps.kind, name=name, detail=file) for name, file in names],
+            keys=[SeriesKey(service=service, kind=kind, name=name, detail=file) for name, file in names],
             start_s=grid.start_s,
             step_s=grid.step_s,
             values=self_ns * factor,

@@ -31,7 +31,7 @@ class Surroundings:
         domain = shifted_within(change.after - change.before, self._domains(change, panel))
         if domain is not None or change.key.kind is not Kind.FUNCTION_PER_REQUEST:
             return domain
-        operation = explained_by_mix(change.before, change.after, self._mix(change.index))
+        operation = explained_by_mix(change.before, change.after, self._mix(change))
         return None if operation is None else f"requests of {operation}"
 
     def _domains(self, change: WindowChange, panel: Panel) -> Iterator[tuple[str, Levels]]:
@@ -47,17 +47,16 @@ class Surroundings:
                 f"service {change.key.service}", np.where(cost > 0, cost, np.nan), change, len(panel.keys)
             )
 
-    def _mix(self, index: int) -> Iterator[tuple[str, Levels]]:
+    def _mix(self, change: WindowChange) -> Iterator[tuple[str, Levels]]:
         requests = self.operations.requests
         whole = requests.sum(axis=0)
         for (name, _), of_operation in zip(self.operations.names, requests, strict=True):
             share = np.divide(of_operation, whole, out=np.full_like(whole, np.nan), where=whole > 0)
-            levels = levels_around(share, index)
-            if levels is not None:
-                yield name, levels
+            yield from _levels(name, share, change)
 
 
-def _levels(name: str, values: FloatArray, change: WindowChange, n_members: int) -> Iterator[tuple[str, Levels]]:
-    levels = levels_around(values, change.index) if n_members > 1 else None
+def _levels(name: str, values: FloatArray, change: WindowChange, n_members: int = 2) -> Iterator[tuple[str, Levels]]:
+    at = {"start_s": change.start_s, "step_s": change.step_s}
+    levels = levels_around(values, change.index, **at) if n_members > 1 else None
     if levels is not None:
         yield name, levels

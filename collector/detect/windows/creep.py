@@ -23,6 +23,15 @@ class Lines:
     slope: FloatArray
     explained: FloatArray
 
+    def take(self, which: BoolArray) -> "Lines":
+        """Return those of some of the series."""
+        return Lines(
+            time_mean=self.time_mean[which],
+            mean=self.mean[which],
+            slope=self.slope[which],
+            explained=self.explained[which],
+        )
+
     def fitted(self, n_times: int) -> FloatArray:
         """Return the lines as a series each, shape (n_series, n_times)."""
         times = np.arange(n_times, dtype=np.float64)[None, :] - self.time_mean[:, None]
@@ -33,9 +42,10 @@ def fit_lines(values: FloatArray, weights: FloatArray) -> Lines:
     """Return the line through each series; shapes (n_series, n_times)."""
     times = np.arange(values.shape[1], dtype=np.float64)
     mass = np.maximum(weights.sum(axis=1), 1e-300)
-    time_mean, mean = weights @ times / mass, np.einsum("ij,ij->i", weights, values) / mass
+    weighted = weights * values
+    time_mean, mean = weights @ times / mass, weighted.sum(axis=1) / mass
     spread = np.maximum(weights @ times**2 - mass * time_mean**2, 0.0)
-    together = np.einsum("ij,ij,j->i", weights, values, times) - mass * time_mean * mean
+    together = weighted @ times - mass * time_mean * mean
     slope = np.divide(together, spread, out=np.zeros_like(mass), where=spread > 0)
     return Lines(time_mean=time_mean, mean=mean, slope=slope, explained=slope * together)
 

@@ -143,7 +143,7 @@ class _Chunk:
         lines = fit_lines(rows.values, rows.weights)
         creeps = is_creep(lines, splits)
         fitted = splits.fitted(self._n_times)
-        fitted[creeps] = lines.fitted(self._n_times)[creeps]
+        fitted[creeps] = lines.take(creeps).fitted(self._n_times)
         present = rows.weights > 0
         samples = np.where(present, self._panel.samples[rows.of_panel], 0.0).sum(axis=1)
         noise = measure_noise(

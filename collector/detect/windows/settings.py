@@ -49,4 +49,4 @@ class WindowSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw
     samples_min: Effect = 30.0
     excursions_max: Annotated[int, Meta(ge=1, le=20)] = 2
     changes_max: Annotated[int, Meta(ge=1, le=20)] = 3
-    cells_max: Annotated[int, Meta(ge=10_000, le=1_000_000_000)] = 500_000
+    cells_max: Annotated[int, Meta(ge=10_000, le=1_000_000_000)] = 250_000

@@ -13,11 +13,12 @@ from typing import Final
 
 import numpy as np
 
-from collector.detect.windows.panel import FloatArray
+from collector.detect.windows.panel import BoolArray, FloatArray
+from collector.detect.windows.seasons import seasons
 
-# A domain kept its cost when, even two standard errors further, it changed by less than this share of the change.
+# A domain kept its cost when, even a standard error further, it changed by less than this share of the change.
 _KEPT_SHARE: Final = 0.5
-_ERRORS: Final = 2.0
+_ERRORS: Final = 1.0
 # A mix explains a change when both are alike to this share of it, as logarithms, and the mix has surely changed.
 _MIX_ALIKE: Final = 0.25
 _MIX_ERRORS_MIN: Final = 4.0
@@ -40,13 +41,15 @@ class Levels:
         return self.after - self.before
 
 
-def levels_around(values: FloatArray, index: int) -> Levels | None:
+def levels_around(values: FloatArray, index: int, *, start_s: int, step_s: int) -> Levels | None:
     """
-    Return the levels of a series before and after a point, None where one of them is not known.
+    Return the levels of a series before and after a point, without seasons; None where one of them is not known.
 
     Args:
         values: Shape (n_times,); what is not finite is a missing value.
         index: Of the first point after.
+        start_s: Start of the first point's bucket, Unix seconds.
+        step_s: Length of a bucket.
 
     Source: as ``noise.measure_noise``: sums over blocks for noise that resembles itself.
     """
@@ -55,14 +58,23 @@ def levels_around(values: FloatArray, index: int) -> Levels | None:
     n_before, n_after = int((present & ~late).sum()), int((present & late).sum())
     if not n_before or not n_after:
         return None
-    before, after = float(values[present & ~late].mean()), float(values[present & late].mean())
-    residuals = np.where(present, values - np.where(late, after, before), 0.0)
+    flat = np.where(present, values, 0.0)
+    residuals = _residuals(flat, present, late)
+    season = seasons(residuals[None, :], present[None, :], start_s=start_s, step_s=step_s)[0]
+    flat = flat - season
+    before, after = float(flat[present & ~late].mean()), float(flat[present & late].mean())
+    residuals = _residuals(flat, present, late)
     variance = float(residuals @ residuals) / max(n_before + n_after - 2, 1)
     n_blocks = len(values) // _BLOCK
     if n_blocks >= _BLOCKS_MIN:
         sums = residuals[: n_blocks * _BLOCK].reshape(n_blocks, _BLOCK).sum(axis=1)
         variance = max(variance, float(sums @ sums) / max(int(present[: n_blocks * _BLOCK].sum()), 1))
     return Levels(before=before, after=after, error=math.sqrt(variance * (1 / n_before + 1 / n_after)))
+
+
+def _residuals(values: FloatArray, present: BoolArray, late: BoolArray) -> FloatArray:
+    before, after = values[present & ~late].mean(), values[present & late].mean()
+    return np.where(present, values - np.where(late, after, before), 0.0)
 
 
 def shifted_within(shift: float, domains: Iterable[tuple[str, Levels]]) -> str | None:

@@ -18,7 +18,7 @@ FROM
     FROM function_cost
     WHERE service = {service:String} AND NOT startsWith(function, '[')
         AND bucket >= toDateTime({start_s:UInt32}, 'UTC') AND bucket < toDateTime({end_s:UInt32}, 'UTC')
-    GROUP BY function, file
+    GROUP BY cityHash64(function, file)
     UNION ALL
     SELECT
         false AS is_function,

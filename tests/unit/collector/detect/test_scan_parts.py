@@ -40,6 +40,10 @@ def a_function(name="f", cpu_ms=2.0, **changes):
     return a_finding(Kind.FUNCTION_PER_REQUEST, name, 10.0, 10.0 + cpu_ms, detail="a.py", **changes)
 
 
+def around(series, index, start_s=T0):
+    return levels_around(series, index, start_s=start_s, step_s=600)
+
+
 def kept(*findings):
     found, merged = fold(findings, LOAD)
     assert len(findings) == len(found) + merged
@@ -143,13 +147,13 @@ def test_levels_and_their_error_are_those_of_the_series():
     rng = np.random.default_rng(1)
     series = rng.standard_normal(600) + 3.0 * (np.arange(600) >= 400)
     series[10:20] = np.nan
-    levels = levels_around(series, 400)
+    levels = around(series, 400)
     assert 3.0 == pytest.approx(levels.effect, abs=4 * levels.error)
     assert 0.087 == pytest.approx(levels.error, rel=0.3)
     slow = np.repeat(rng.standard_normal(50), 12)
-    assert levels_around(slow, 400).error > 2 * levels_around(rng.permutation(slow), 400).error
-    assert levels_around(np.full(600, np.nan), 400) is None
-    assert levels_around(series, 600) is None
+    assert around(slow, 400).error > 2 * around(rng.permutation(slow), 400).error
+    assert around(np.full(600, np.nan), 400) is None
+    assert around(series, 600) is None
 
 
 def test_cost_that_moved_is_told_from_cost_that_came():
