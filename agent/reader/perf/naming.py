@@ -16,6 +16,8 @@ from pyrometer.values import TRUNCATED, Frame, FrameType
 PROCESSES_MAX: Final = 512
 # Addresses whose names are remembered, over all processes, at some 150 bytes each.
 ADDRESSES_MAX: Final = 32_768
+# The same of mappings.
+MAPPINGS_KEPT_MAX: Final = 65_536
 # Reading the mappings of a process takes up to a millisecond: only for those that are seen more than once, and not for
 # too many at a time.
 SIGHTINGS_MIN: Final = 2
@@ -56,6 +58,9 @@ class Namer:
         if sum(len(view.frames) for view in self._views.values()) > ADDRESSES_MAX:
             for view in self._views.values():
                 view.frames.clear()
+        kept = sum(view.mappings for view in self._views.values())
+        while kept > MAPPINGS_KEPT_MAX:
+            kept -= self._views.popitem(last=False)[1].mappings
 
     def _name_kernel(self, addresses: Sequence[int]) -> list[Frame]:
         """Return the frames of the kernel, root first: one for all where its functions are hidden."""

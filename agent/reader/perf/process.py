@@ -29,6 +29,11 @@ class ProcessView:
         self._starts: list[int] = []
         self._read_at_ns: int | None = None
 
+    @property
+    def mappings(self) -> int:
+        """How many are remembered."""
+        return len(self._mappings)
+
     def is_same(self, stat: ProcessStat) -> bool:
         """Return whether this is still the process and the program of the view."""
         return stat.start_ticks == self.stat.start_ticks and stat.image == self.stat.image

@@ -15,7 +15,7 @@ from pyrometer.values import Frame, FrameType
 
 # Some 20 bytes for each function that is kept.
 FILES_MAX: Final = 256
-FUNCTIONS_KEPT_MAX: Final = 500_000
+FUNCTIONS_KEPT_MAX: Final = 200_000
 # A table takes about a microsecond for each function to build: only for files that matter, and not all at once.
 SIGHTINGS_MIN: Final = 20
 SIGHTINGS_FILES_MAX: Final = 4096

@@ -4,6 +4,7 @@ import contextlib
 import ctypes
 import os
 import shutil
+import struct
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,11 @@ from reader_workloads import SPIN, running
 from agent.procfs import read_stat
 from agent.reader.elf import ElfError, ElfFile
 from agent.reader.elf_functions import read_functions
-from agent.reader.perf import symbols
+from agent.reader.perf import naming, symbols
 from agent.reader.perf.kernel import KERNEL, KernelSymbols
+from agent.reader.perf.naming import Namer
 from agent.reader.perf.process import ProcessView, parse_code, read_code
+from agent.reader.perf.record import Sighting
 from agent.reader.perf.symbols import Mapped, SymbolFiles, plain_name
 from pyrometer.values import FrameType
 
@@ -112,6 +115,21 @@ def test_a_table_is_built_only_for_code_that_is_seen_often():
     found = [files.frame(os.getpid(), code_at(address), address) is not None for _ in range(4)]
     files.end_turn()
     assert [False, False, True, True] == found
+
+
+@pytest.mark.parametrize(("kept_max", "is_new"), [(100_000, False), (1, True)])
+def test_mappings_of_all_processes_together_are_bounded(monkeypatch, kept_max, is_new):
+    """Where there are too many, a process seen again is looked at anew."""
+    monkeypatch.setattr(naming, "MAPPINGS_KEPT_MAX", kept_max)
+    chain = struct.pack("=2Q", 2**64 - 512, address_of("getpid"))
+    namer, pid = Namer(), os.getpid()
+    looks = []
+    monkeypatch.setattr(naming, "ProcessView", lambda stat: looks.append(stat.pid) or ProcessView(stat))
+    for turn in range(4):
+        assert namer.name(Sighting(pid, pid, turn, chain)).stack
+        namer.end_turn()
+
+    assert looks == ([pid] * 3 if is_new else [pid])
 
 
 @pytest.mark.parametrize(("limit", "kept"), [("FILES_MAX", 2), ("FUNCTIONS_KEPT_MAX", 1)])
