@@ -18,7 +18,17 @@ from pyrometer.errors import ConfigError
 _DIRECTIONS: Final[dict[str, Literal["up", "down"] | None]] = {"up": "up", "down": "down", "both": None}
 _FORMATS: Final = ("text", "table", "json", "csv")
 _OF_CSV: Final = ("direction", "fdr", "min_effect")
-_OF_SCAN: Final = ("since", "service", "improvements", "url", "token_file", "ca_file", "certificate_file", "timeout_s")
+_OF_SCAN: Final = (
+    "since",
+    "service",
+    "improvements",
+    "record",
+    "url",
+    "token_file",
+    "ca_file",
+    "certificate_file",
+    "timeout_s",
+)
 
 
 @click.command("detect", context_settings={"help_option_names": ["-h", "--help"]})
@@ -28,6 +38,7 @@ _OF_SCAN: Final = ("since", "service", "improvements", "url", "token_file", "ca_
 )  # fmt: skip
 @click.option("--service", metavar="NAME", help="Only this service.  [default: all]")
 @click.option("--improvements", is_flag=True, help="Tell what got better, too.")
+@click.option("--record", is_flag=True, help="Have the collector keep what got worse: one regression for each cause.")
 @click.option(
     "--csv",
     "csv_path",

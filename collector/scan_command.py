@@ -19,7 +19,7 @@ _FINDINGS_MAX: Final = 1000
 
 
 def scan_services(
-    service: str | None, *, since: str, improvements: bool, output_format: str, **flags: Any
+    service: str | None, *, since: str, improvements: bool, record: bool, output_format: str, **flags: Any
 ) -> list[str]:
     """
     Scan one service or all, print what is found, and return the services that could not be scanned.
@@ -28,6 +28,7 @@ def scan_services(
         service: Its name; None for all that were seen since then.
         since: Start of the range, such as ``14d`` or a time in RFC 3339.
         improvements: Whether to tell what got better too.
+        record: Whether the collector shall keep what is found.
         output_format: One of FORMATS.
         flags: Those of ``client_of``.
 
@@ -40,7 +41,7 @@ def scan_services(
     names = [service] if service else [row.service for row in client.services(start).services]
     if not names:
         raise TargetNotFoundError(f"the collector saw no service since {start}; look further back with --since")
-    answers, failed = _scan(client, names, start, improvements=improvements)
+    answers, failed = _scan(client, names, start, improvements=improvements, record=record)
     if output_format == "json":
         for line in json_lines(answers):
             click.echo(line)
@@ -54,13 +55,15 @@ def scan_services(
 
 
 def _scan(
-    client: CollectorClient, names: Sequence[str], start: str, *, improvements: bool
+    client: CollectorClient, names: Sequence[str], start: str, *, improvements: bool, record: bool
 ) -> tuple[list[DetectAnswer], list[str]]:
     answers, failed = [], []
     with click.progressbar(names, label=f"{len(names):,} services", file=sys.stderr) as progress:
         for name in progress:
             try:
-                answers.append(client.detect(name, start, improvements=improvements, limit=_FINDINGS_MAX))
+                answers.append(
+                    client.detect(name, start, improvements=improvements, limit=_FINDINGS_MAX, record=record)
+                )
             except ApiError as error:
                 failed.append(f"{printable(name)}: {printable(error.problem.detail)}")
     return answers, failed

@@ -142,7 +142,7 @@ class CollectorClient:
 
     def services(self, start: str) -> ServicesAnswer:
         """Return all services since *start*, a relative time such as ``-1h``."""
-        return self._get("/services", {"start": start}, ServicesAnswer)
+        return self._ask("/services", {"start": start}, ServicesAnswer)
 
     def flamegraph(
         self, service: str, version: str | None, start: str, *, nodes_max: int, baseline_version: str | None = None
@@ -155,7 +155,7 @@ class CollectorClient:
             "max_nodes": nodes_max,
             "baseline_version": baseline_version,
         }
-        return self._get("/flamegraph", parameters, FlamegraphAnswer)
+        return self._ask("/flamegraph", parameters, FlamegraphAnswer)
 
     def functions(
         self, service: str, version: str | None, start: str, *, limit: int, search: str = ""
@@ -168,15 +168,15 @@ class CollectorClient:
             "limit": limit,
             "search": search or None,
         }
-        return self._get("/functions", parameters, FunctionsAnswer)
+        return self._ask("/functions", parameters, FunctionsAnswer)
 
     def latency(self, service: str, start: str, *, version: str | None = None) -> LatencyAnswer:
         """Return the operations of a service and its latency over time."""
-        return self._get("/latency", {"service": service, "version": version, "start": start}, LatencyAnswer)
+        return self._ask("/latency", {"service": service, "version": version, "start": start}, LatencyAnswer)
 
     def hosts(self, start: str, *, host: str | None = None) -> HostsAnswer:
         """Return the hosts, with the metrics of one over time where one is named."""
-        return self._get("/hosts", {"start": start, "host": host}, HostsAnswer)
+        return self._ask("/hosts", {"start": start, "host": host}, HostsAnswer)
 
     def compare(self, service: str, baseline: str, candidate: str, start: str, *, limit: int) -> CompareAnswer:
         """Return what changed between two releases of a service."""
@@ -187,11 +187,11 @@ class CollectorClient:
             "start": start,
             "limit": limit,
         }
-        return self._get("/compare", parameters, CompareAnswer)
+        return self._ask("/compare", parameters, CompareAnswer)
 
     def cost(self, start: str, *, by: CostBy, service: str | None, limit: int) -> CostAnswer:
         """Return what services, or the parts of one, cost a month."""
-        return self._get("/cost", {"start": start, "by": by, "service": service, "limit": limit}, CostAnswer)
+        return self._ask("/cost", {"start": start, "by": by, "service": service, "limit": limit}, CostAnswer)
 
     def suspects(
         self,
@@ -214,29 +214,32 @@ class CollectorClient:
             "file": file,
             "operation": operation,
         }
-        return self._get("/suspects", parameters, SuspectsAnswer)
+        return self._ask("/suspects", parameters, SuspectsAnswer)
 
     def post_event(self, event: EventBody) -> EventStored:
         """Tell of an event."""
         return self._decoded(EventStored, *self._request(f"{self.base_url}{API_PREFIX}/events", _JSON, posted=event))
 
-    def detect(self, service: str, start: str, *, improvements: bool, limit: int) -> DetectAnswer:
-        """Return what changed in a service, over time or with its last release."""
+    def detect(self, service: str, start: str, *, improvements: bool, limit: int, record: bool = False) -> DetectAnswer:
+        """Return what changed in a service, over time or with its last release; keep it where *record* says so."""
         parameters: Parameters = {
             "service": service,
             "start": start,
             "improvements": "true" if improvements else "false",
             "limit": limit,
         }
-        return self._get("/detect", parameters, DetectAnswer)
+        return self._ask("/detect", parameters, DetectAnswer, posted={} if record else None)
 
     def store(self, *, limit: int) -> StoreAnswer:
         """Return what the database takes on the disk; asks for a token that may administer."""
-        return self._get("/store", {"limit": limit}, StoreAnswer)
+        return self._ask("/store", {"limit": limit}, StoreAnswer)
 
-    def _get(self, route: str, parameters: Parameters, answer_type: type[Answer]) -> Answer:
+    def _ask(
+        self, route: str, parameters: Parameters, answer_type: type[Answer], *, posted: dict[str, str] | None = None
+    ) -> Answer:
         query = urlencode({name: value for name, value in parameters.items() if value is not None})
-        return self._decoded(answer_type, *self._request(f"{self.base_url}{API_PREFIX}{route}?{query}", _JSON))
+        url = f"{self.base_url}{API_PREFIX}{route}?{query}"
+        return self._decoded(answer_type, *self._request(url, _JSON, posted=posted))
 
     def _decoded(self, answer_type: type[Answer], status: int, body: bytes) -> Answer:
         if status >= _STATUS_ERROR:
@@ -257,7 +260,7 @@ class CollectorClient:
             raise self._error(status, body)
         return body
 
-    def _request(self, url: str, media_type: str, *, posted: msgspec.Struct | None = None) -> tuple[int, bytes]:
+    def _request(self, url: str, media_type: str, *, posted: Any = None) -> tuple[int, bytes]:
         headers = {
             "Accept": media_type,
             "Accept-Encoding": "gzip",

@@ -1,5 +1,6 @@
 """What the handlers of all routes share."""
 
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ class Context:
         hit: Counts a limit that cut an answer short, by the name of its setting.
         observe: Told the name of each query and the seconds it took.
         webhooks: What proves who sends a webhook.
+        writing: Held from reading what a row was until it is written anew, so that nobody's change is lost.
     """
 
     store: Store
@@ -35,6 +37,7 @@ class Context:
     hit: Callable[[str], None]
     observe: Callable[[str, float], None]
     webhooks: WebhookSecrets = field(default_factory=WebhookSecrets)
+    writing: threading.Lock = field(default_factory=threading.Lock)
 
     def span(self, query: RangeQuery) -> Span:
         """Return the range of a request."""

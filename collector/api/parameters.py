@@ -14,6 +14,7 @@ from msgspec import Meta
 from collector.api.problems import bad_parameter
 from pyrometer.api_cost import CostBy
 from pyrometer.api_events import EventKind
+from pyrometer.api_regressions import RegressionState
 
 # Longest name the store keeps.
 NAME_CHARS_MAX = 10_000
@@ -176,6 +177,17 @@ class DetectQuery(RangeQuery, kw_only=True, frozen=True):
     ]
     improvements: Annotated[bool, Meta(description="Also what got better: `true` or `false`.")] = False
     limit: Annotated[int, Meta(ge=1, le=10_000, description="Most findings.")] = 100
+
+
+class RegressionsQuery(msgspec.Struct, kw_only=True, frozen=True):
+    """Parameters of ``/regressions``."""
+
+    service: Annotated[Name | None, Meta(description="Only those of this service.")] = None
+    state: Annotated[
+        Literal["open", "all"] | RegressionState,
+        Meta(description="Only those in this state; `open`: not gone, resolved or a false alarm."),
+    ] = "open"
+    limit: Annotated[int, Meta(ge=1, le=10_000, description="Most regressions.")] = 100
 
 
 Query = TypeVar("Query", bound=msgspec.Struct)

@@ -26,12 +26,14 @@ from collector.api.parameters import (
     HostsQuery,
     LatencyQuery,
     NoQuery,
+    RegressionsQuery,
     ServicesQuery,
     StoreQuery,
     SuspectsQuery,
     WebhookQuery,
 )
 from collector.api.posted import Posted
+from collector.api.regressions import post_regression, record_scan, regressions
 from collector.api.services import services
 from collector.api.store import store
 from collector.api.suspects import suspects
@@ -49,6 +51,7 @@ from pyrometer.api import (
 from pyrometer.api_cost import CostAnswer
 from pyrometer.api_detect import DetectAnswer
 from pyrometer.api_events import EventBody, EventsAnswer, EventStored
+from pyrometer.api_regressions import RegressionBody, RegressionsAnswer
 from pyrometer.api_store import StoreAnswer
 from pyrometer.api_suspects import SuspectsAnswer
 
@@ -176,6 +179,13 @@ ROUTES: Final[tuple[Route, ...]] = (
         handle=detect,
     ),
     Route(
+        path="/regressions",
+        summary="What recorded scans found, one for each cause: open ones first, the last to begin first.",
+        query=RegressionsQuery,
+        answer=RegressionsAnswer,
+        handle=regressions,
+    ),
+    Route(
         path="/events",
         summary="Deploys, config and flag changes, capacity and incidents, the newest first.",
         query=EventsQuery,
@@ -207,6 +217,21 @@ WRITE_ROUTES: Final[tuple[WriteRoute, ...]] = (
         answer=EventStored,
         handle=post_event,
         role=Role.INGEST,
+    ),
+    WriteRoute(
+        path="/detect",
+        summary="Scan a service as GET does, and record what is found under /regressions.",
+        query=DetectQuery,
+        body=None,
+        answer=DetectAnswer,
+        handle=record_scan,
+    ),
+    WriteRoute(
+        path="/regressions",
+        summary="Give a regression a state: planned, acknowledged, resolved, a false alarm, or open again.",
+        body=RegressionBody,
+        answer=RegressionsAnswer,
+        handle=post_regression,
     ),
     WriteRoute(
         path="/webhooks/github",

@@ -44,7 +44,7 @@ class RetentionSettings(Struct, forbid_unknown_fields=True, frozen=True, kw_only
             "metric_series": self.metrics_days + _CONTENT_MORE_DAYS,
             "logs": self.logs_days,
             **dict.fromkeys(rollups, self.rollups_days),
-            **dict.fromkeys(("events", "releases_seen"), self.events_days),
+            **dict.fromkeys(("events", "releases_seen", "regressions"), self.events_days),
         }
 
 

@@ -89,6 +89,22 @@ def test_the_command_gives_json_lines_of_one_service(collector):
     assert "reported" in done.stderr
 
 
+def test_what_is_recorded_is_kept_once(collector):
+    """Twice recorded, each finding is one regression with its release; without --record there is none."""
+    client = CollectorClient(collector.url, 30)
+
+    def kept():
+        return json.loads(client.raw("regressions", {"service": "slower"}, media_type="application/json"))[
+            "regressions"
+        ]
+
+    assert kept() == []
+    for _ in range(2):
+        assert run(collector, "--service", "slower", "--record").returncode == 0
+    assert {(row["finding"]["name"], row["release"]) for row in kept()} == {("step_5", "2"), ("GET /", "2")}
+    assert 2 == len(kept())
+
+
 def test_wrong_use_and_failures_are_named(collector):
     """Flags of the other kind of search are refused; a service that cannot be scanned is named, with exit code 1."""
     assert (2, 2) == (run(collector, "--fdr", "0.1").returncode, run(collector, "--csv", "-").returncode)

@@ -1,0 +1,1 @@
+"""Unit tests of regressions as they are kept."""
