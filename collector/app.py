@@ -19,11 +19,13 @@ from collector.api.app import Api
 from collector.auth.guard import Guard
 from collector.auth.tls import server_context
 from collector.auth.tokens import DEFAULT_TENANT
+from collector.auth.watch import TokenWatch
 from collector.cost import load_prices
 from collector.flush import Flusher, FlushLimits, OtlpWriter, ProfilesWriter, SegmentWriter
-from collector.health import Check, Health
+from collector.health import Health
 from collector.metrics import CollectorMetrics
 from collector.opening import Opening
+from collector.readiness import readiness_checks
 from collector.receive.http import OtlpReceiver
 from collector.receive.intake import Intake
 from collector.receive.otlp_grpc import OtlpGrpcServer
@@ -32,13 +34,12 @@ from collector.serve import Router, listen, serve
 from collector.settings import CollectorSettings, data_directory
 from collector.store.address import ServerAddress
 from collector.store.embedded import DATABASE, EmbeddedStore
-from collector.store.migrate import pending_migrations
 from collector.store.protocol import Store
 from collector.store.server import ServerStore
 from collector.tracing import own_tracer
-from collector.wal import LogUnavailableError, WriteAheadLog
+from collector.wal import WriteAheadLog
 from pyrometer.addresses import is_loopback
-from pyrometer.errors import ConfigError, PyrometerError
+from pyrometer.errors import ConfigError
 
 _log = logging.getLogger("pyrometer.collector")
 
@@ -85,7 +86,7 @@ def run(settings: CollectorSettings) -> None:
         receiver, profile_receiver = OtlpReceiver(intake), ProfileReceiver(intake)
         # Threads of its own: a check of a database that is away must not keep a request waiting.
         checkers = stack.enter_context(ThreadPoolExecutor(_HEALTH_THREADS, thread_name_prefix="health"))
-        health = Health(_checks(stores, logs, flushers), metrics, checkers, guard)
+        health = Health(readiness_checks(stores, logs, flushers), metrics, checkers, guard)
         readers = stack.enter_context(ThreadPoolExecutor(settings.api.threads, thread_name_prefix="api"))
         api = Api(
             stores[DEFAULT_TENANT],
@@ -104,6 +105,7 @@ def run(settings: CollectorSettings) -> None:
             _log.info("query API on %s://%s", "https" if tls else "http", settings.http.api_address)
         _log.info("collector on %s://%s, data in %s", "https" if tls else "http", settings.http.address, data_dir)
         grpc_server = _grpc_server(settings, intake, grpc_address)
+        stack.enter_context(TokenWatch(settings.auth, guard))
         serve(applications, connections_max=settings.http.connections_max, tls=tls, grpc_server=grpc_server)
         opening.raise_failure()
 
@@ -278,31 +280,3 @@ def _drain(logs: Mapping[str, Mapping[str, WriteAheadLog]], flushers: list[Flush
             _log.error("the collector failed", exc_info=error)
         logging.shutdown()
         os._exit(1 if error else 0)
-
-
-def _checks(
-    stores: Mapping[str, Store], logs: Mapping[str, Mapping[str, WriteAheadLog]], flushers: list[Flusher]
-) -> tuple[Check, ...]:
-    # The check of one tenant's log names the signal alone: everybody may read it.
-    all_logs = [pair for tenant_logs in logs.values() for pair in tenant_logs.items()]
-
-    def log_takes_more() -> str:
-        for signal, log in all_logs:
-            if log.is_full():
-                raise LogUnavailableError(f"the log of {signal} is full")
-        for flusher in flushers:
-            if not flusher.is_alive():
-                raise PyrometerError(f"the flusher of {flusher.signal} has ended; restart the collector")
-        return f"{sum(log.waiting_bytes() for _, log in all_logs)} bytes wait for the database"
-
-    def migrations_applied() -> str:
-        pending = [migration for store in stores.values() for migration in pending_migrations(store)]
-        if pending:
-            raise PyrometerError(f"{len(pending)} migrations are not applied: run pyrometer collector migrate")
-        return "all applied"
-
-    return (
-        Check("database", lambda: f"ClickHouse {stores[DEFAULT_TENANT].ping()}"),
-        Check("migrations", migrations_applied),
-        Check("log", log_takes_more),
-    )

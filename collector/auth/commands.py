@@ -29,7 +29,7 @@ def token() -> None:
 @click.option("--tenant", metavar="NAME", default=DEFAULT_TENANT, show_default=True, help="Whose data it is for.")
 @click.option("--name", metavar="TEXT", default="", help="Who will have it; for the list.")
 def create(config_path: Path | None, tokens_file: str | None, role: str, tenant: str, name: str) -> None:
-    """Print a new token, once: only its hash is kept. A running collector knows it after a restart."""
+    """Print a new token, once: only its hash is kept. A running collector knows it within seconds."""
     settings = _load(config_path, tokens_file)
     if not settings.auth.tokens_file:
         raise ConfigError("there is no file to keep it in: set auth.tokens_file, or give --tokens-file FILE")

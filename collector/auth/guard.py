@@ -76,15 +76,27 @@ class Guard:
         count: Callable[[str], None] = lambda _: None,
         now_s: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._entries = {entry.id: entry for entry in entries}
-        if len(self._entries) < len(entries):
-            raise ConfigError("two tokens have the same id; remove one of them")
+        self._entries = _by_id(entries)
         self._rate = requests_per_s_max
         self._count = count
         self._now_s = now_s
         self._lock = threading.Lock()
         # Of each token: how many requests it may make at once, and when that was reckoned.
         self._allowance: dict[str, tuple[float, float]] = {}
+
+    def replace(self, entries: Sequence[TokenEntry]) -> None:
+        """
+        Know these tokens from now on, and no others.
+
+        Raises:
+            ConfigError: If there are none, or two have one id; nothing is changed then.
+        """
+        by_id = _by_id(entries)
+        if not by_id:
+            raise ConfigError("there would be no token, and so nobody who could do anything")
+        with self._lock:
+            self._entries = by_id
+            self._allowance = {key: value for key, value in self._allowance.items() if key in by_id}
 
     @property
     def tenants(self) -> frozenset[str]:
@@ -145,6 +157,13 @@ class Guard:
                 f"this token may make {self._rate:g} requests a second; come again later",
                 retry_after_s=max(1, math.ceil((1 - left) / self._rate)),
             )
+
+
+def _by_id(entries: Sequence[TokenEntry]) -> dict[str, TokenEntry]:
+    by_id = {entry.id: entry for entry in entries}
+    if len(by_id) < len(entries):
+        raise ConfigError("two tokens have the same id; remove one of them")
+    return by_id
 
 
 def _bearer(headers: Mapping[bytes, bytes]) -> str:

@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -13,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import urllib3
+
+from pyrometer.up.ports import free_ports
 
 START_TIMEOUT_S = 60
 _SELECT = """
@@ -26,9 +27,8 @@ store.close()
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port that no connection of another test takes before the collector does: below those of connections."""
+    return free_ports(1)
 
 
 @dataclass

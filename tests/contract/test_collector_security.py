@@ -199,6 +199,16 @@ def test_grpc_is_encrypted_by_the_same_files_and_asks_for_the_same_tokens(collec
     assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
 
 
+def test_a_token_that_is_made_later_counts_without_a_restart(collector, tokens):
+    """The command writes it to the file; the collector finds it there."""
+    text, entry = new_token(Role.READ, tenant="one")
+    assert collector.request("GET", "/api/v1/services", token=text).status == 401
+    add_token(tokens["file"], entry)
+    collector.wait_until(
+        lambda: collector.request("GET", "/api/v1/services", token=text).status == 200, "knowing the new token"
+    )
+
+
 def test_plain_http_is_not_answered(collector):
     """A listener that encrypts takes nothing in the clear."""
     with pytest.raises(urllib3.exceptions.HTTPError):
