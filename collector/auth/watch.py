@@ -2,7 +2,6 @@
 
 import logging
 import threading
-from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -36,7 +35,7 @@ class TokenWatch:
         self._tenants = guard.tenants
         # As if it had changed at once: it may have since the guard was told of it.
         self._seen: tuple[int, int, int] | None = None
-        self._taken: Sequence[object] = ()
+        self._taken: object = None
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="tokens", daemon=True)
 
