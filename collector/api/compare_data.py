@@ -1,12 +1,10 @@
 """Reads two releases of a service from the store, as the arrays that the tests take."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
+from collector.api.compare_columns import Buckets, FunctionCells, bucket_column, bucket_requests
 from collector.api.context import Context, parameters, seen_seconds
 from collector.api.parameters import CompareQuery
 from collector.api.times import Span
@@ -15,9 +13,6 @@ from collector.detect.buckets import Extent, Selection, bucket_seconds, intersec
 from collector.detect.cpu import Costs
 from pyrometer.units import NS_PER_S
 
-FloatArray = NDArray[np.float64]
-# Rows of one release, by bucket.
-_Buckets = dict[int, dict[str, Any]]
 # Names shown in one note.
 _NAMES_SHOWN: Final = 5
 
@@ -124,11 +119,11 @@ class _Reader:
     def _extent(self, version: str, source: str) -> Extent | None:
         return self._extents.get((version, source))
 
-    def _by_version(self, rows: list[dict[str, Any]]) -> tuple[_Buckets, _Buckets]:
+    def _by_version(self, rows: list[dict[str, Any]]) -> tuple[Buckets, Buckets]:
         baseline, candidate = ({row["bucket"]: row for row in rows if row["version"] == v} for v in self._versions)
         return baseline, candidate
 
-    def _select(self, sides: tuple[_Buckets, _Buckets], *, source: str = "cpu", per_request: bool = False) -> Selection:
+    def _select(self, sides: tuple[Buckets, Buckets], *, source: str = "cpu", per_request: bool = False) -> Selection:
         usable = []
         for version, buckets in zip(self._versions, sides, strict=True):
             extent = self._extent(version, source)
@@ -156,35 +151,30 @@ class _Reader:
 
     def _functions(
         self,
-        cpu: tuple[_Buckets, _Buckets],
-        requests: tuple[_Buckets, _Buckets],
+        cpu: tuple[Buckets, Buckets],
+        requests: tuple[Buckets, Buckets],
         selection: Selection,
         *,
         per_request: bool,
     ) -> FunctionTable:
-        rows = self._context.rows(
+        table = self._context.table(
             "compare_functions", **self._common, bucket_s=self._bucket_s, rows_max=self._settings.functions_max
         )
-        if rows and rows[0]["all_functions"] > len(rows):
+        all_functions = table.column("all_functions")[0].as_py() if table.num_rows else 0
+        if all_functions > table.num_rows:
             self._context.hit("compare.functions_max")
             self._notes.append(
-                f"Only the {len(rows)} functions with the most own CPU of {rows[0]['all_functions']} were tested."
+                f"Only the {table.num_rows} functions with the most own CPU of {all_functions} were tested."
             )
-        work: list[FloatArray] = []
-        for number, starts in enumerate((selection.baseline, selection.candidate)):
+        cells, sides = FunctionCells(table), []
+        for side, starts in enumerate((selection.baseline, selection.candidate)):
             if per_request:
-                work.append(_column(requests[number], starts, "requests"))
+                work = bucket_column(requests[side], starts, "requests")
             else:
-                work.append(_column(cpu[number], starts, "observed_ns") / NS_PER_S)
-        baseline, candidate = (
-            _costs(rows, version, starts, buckets, one_work)
-            for version, starts, buckets, one_work in zip(
-                self._versions, (selection.baseline, selection.candidate), cpu, work, strict=True
-            )
-        )
-        return FunctionTable(
-            names=[(row["function"], row["file"]) for row in rows], baseline=baseline, candidate=candidate
-        )
+                work = bucket_column(cpu[side], starts, "observed_ns") / NS_PER_S
+            cpu_ns = bucket_column(cpu[side], starts, "cpu_ns")
+            sides.append(cells.costs(side, starts, cpu_ns=cpu_ns, work=work))
+        return FunctionTable(names=cells.names, baseline=sides[0], candidate=sides[1])
 
     def _operations(self, selection: Selection, traffic: Mapping[tuple[str, str], float]) -> list[Operation]:
         rows = self._context.rows(
@@ -199,7 +189,7 @@ class _Reader:
         for row in rows:
             low, high = min(row["hist_indexes"]), max(row["hist_indexes"])
             baseline, candidate = (
-                _requests(row, version, starts, first_index=low, n_bins=high - low + 1)
+                bucket_requests(row, version, starts, first_index=low, n_bins=high - low + 1)
                 for version, starts in zip(self._versions, (selection.baseline, selection.candidate), strict=True)
             )
             if baseline.total == 0 or candidate.total == 0:
@@ -218,7 +208,7 @@ class _Reader:
         self._note_one_sided(one_sided)
         return operations
 
-    def _note_missing(self, cpu: tuple[_Buckets, _Buckets], requests: tuple[_Buckets, _Buckets]) -> None:
+    def _note_missing(self, cpu: tuple[Buckets, Buckets], requests: tuple[Buckets, Buckets]) -> None:
         for version, profiles, spans in zip(self._versions, cpu, requests, strict=True):
             shown = _short(version) or "without a version"
             if not profiles and not spans:
@@ -250,46 +240,3 @@ class _Reader:
 
 def _short(name: str) -> str:
     return name if len(name) <= 80 else f"{name[:80]}…"  # noqa: PLR2004
-
-
-def _column(buckets: _Buckets, starts: Sequence[int], name: str) -> FloatArray:
-    """Return one number per bucket, 0 where a bucket has no row; shape (n_buckets,)."""
-    return np.array([buckets[start][name] if start in buckets else 0 for start in starts], dtype=np.float64)
-
-
-def _costs(
-    rows: Sequence[Mapping[str, Any]], version: str, starts: Sequence[int], buckets: _Buckets, work: FloatArray
-) -> Costs:
-    place = {start: number for number, start in enumerate(starts)}
-    shape = (len(rows), len(starts))
-    self_ns, total_ns, samples = np.zeros(shape), np.zeros(shape), np.zeros(len(rows))
-    for number, row in enumerate(rows):
-        columns = zip(row["versions"], row["buckets"], row["self_ns"], row["total_ns"], row["samples"], strict=True)
-        for one_version, bucket, own, total, seen in columns:
-            if one_version == version and bucket in place:
-                self_ns[number, place[bucket]] = own
-                total_ns[number, place[bucket]] = total
-                samples[number] += seen
-    return Costs(
-        cpu_ns=_column(buckets, starts, "cpu_ns"),
-        work=work,
-        self_ns=self_ns,
-        total_ns=total_ns,
-        function_samples=samples,
-    )
-
-
-def _requests(
-    row: Mapping[str, Any], version: str, starts: Sequence[int], *, first_index: int, n_bins: int
-) -> Requests:
-    place = {start: number for number, start in enumerate(starts)}
-    histogram = np.zeros((len(starts), n_bins))
-    duration_ns, errors = np.zeros(len(starts)), np.zeros(len(starts))
-    columns = ("versions", "buckets", "hist_indexes", "requests", "errors", "duration_ns")
-    for one_version, bucket, index, count, failed, spent in zip(*(row[name] for name in columns), strict=True):
-        if one_version == version and bucket in place:
-            number = place[bucket]
-            histogram[number, index - first_index] += count
-            errors[number] += failed
-            duration_ns[number] += spent
-    return Requests(histogram=histogram, duration_ns=duration_ns, errors=errors)

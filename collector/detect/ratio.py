@@ -37,6 +37,7 @@ class RatioDifference:
         error: Standard error of the difference; 0 where nothing varies.
         degrees: Degrees of freedom of the error.
         p_value: Two-sided, for who looks once.
+        statistic: The difference over its error: 0 where there is none, infinite where nothing varies.
     """
 
     baseline: FloatArray
@@ -46,11 +47,7 @@ class RatioDifference:
     error: FloatArray
     degrees: FloatArray
     p_value: FloatArray
-
-    @property
-    def statistic(self) -> FloatArray:
-        """The difference over its error: 0 where there is none, infinite where nothing varies."""
-        return studentised(self.candidate - self.baseline, self.error)
+    statistic: FloatArray
 
 
 def compare_ratios(
@@ -86,6 +83,7 @@ def compare_ratios(
         variance, degrees = _sum_of_two(*sides)
     error = np.sqrt(np.maximum(variance, floor))
     difference = ratio_c - ratio_b
+    statistic = studentised(difference, error)
     reach = error * two_sided_quantile(confidence, degrees)
     return RatioDifference(
         baseline=ratio_b,
@@ -94,7 +92,8 @@ def compare_ratios(
         high=difference + reach,
         error=error,
         degrees=degrees,
-        p_value=two_sided_p(studentised(difference, error), degrees),
+        p_value=two_sided_p(statistic, degrees),
+        statistic=statistic,
     )
 
 

@@ -39,5 +39,5 @@ class CompareSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True, k
     requests_p95_min: Annotated[int, Meta(ge=1)] = 100
     requests_p99_min: Annotated[int, Meta(ge=1)] = 300
     resamples: Annotated[int, Meta(ge=200, le=20_000)] = 1000
-    functions_max: Annotated[int, Meta(ge=1, le=10_000)] = 1000
+    functions_max: Annotated[int, Meta(ge=1, le=10_000)] = 5000
     operations_max: Annotated[int, Meta(ge=1, le=1000)] = 50

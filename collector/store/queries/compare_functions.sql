@@ -1,12 +1,13 @@
 -- CPU of the functions of two releases bucket by bucket, the largest functions first.
 -- Parameters: service (String), versions (Array(String)), start_s, end_s (UInt32, Unix s), bucket_s (UInt32),
 --   rows_max (UInt32: functions).
--- Columns: function, file, versions, buckets (Unix s, starts), self_ns, total_ns, samples (arrays of one length);
+-- Columns: function, file, sides (0: the first of the versions, 1: another), buckets (Unix s, starts), self_ns, total_ns,
+--   samples (arrays of one length);
 --   all_functions (those not returned too).
 SELECT
     function,
     file,
-    groupArray(version) AS versions,
+    groupArray(toUInt8(version != {versions:Array(String)}[1])) AS sides,
     groupArray(bucket) AS buckets,
     groupArray(self_of_bucket) AS self_ns,
     groupArray(total_of_bucket) AS total_ns,
