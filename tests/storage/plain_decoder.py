@@ -214,8 +214,9 @@ def _temporality(kind, data) -> str:
 
 def _values(kind, point) -> dict:
     if kind in {"gauge", "sum"}:
-        value = point.as_int if point.WhichOneof("value") == "as_int" else point.as_double
-        return {"value": finite(float(value))}
+        if point.WhichOneof("value") != "as_int":
+            return {"value": finite(point.as_double), "value_rest": 0}
+        return {"value": float(point.as_int), "value_rest": point.as_int - int(float(point.as_int))}
     values = {"count": point.count, "sum": None, "min": None, "max": None, "bounds": [], "bucket_counts": []}
     values |= {"zero_threshold": 0.0, "quantiles": [], "quantile_values": []}
     if kind == "summary":

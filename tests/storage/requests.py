@@ -160,7 +160,8 @@ class RequestMaker:
         point.flags = 1 if self.random.random() < 0.1 else 0
         if kind in {"gauge", "sum"}:
             if self.random.random() < 0.5:
-                point.as_int = self.random.choice((0, -3, 2**40))
+                whole = (0, -3, 2**40, 2**53 + 1, -(2**53) - 1, 2**60 + 3, 2**63 - 1, -(2**63), 1 - 2**63)
+                point.as_int = self.random.choice(whole)
             else:
                 point.as_double = self.random.choice((0.0, -1.5, float("nan"), float("inf"), 1e300))
             return
