@@ -15,7 +15,7 @@ from collector.detect.windows.changes import Funnel, WindowChange
 from collector.detect.windows.panel import Panel
 from collector.detect.windows.search import search
 from collector.detect.windows.settings import WindowSettings
-from collector.detect.windows.shifts import explained_by_mix, levels_around, shifted_within
+from collector.detect.windows.shifts import Levels, explained_by_mix, levels_around, shifted_within
 from collector.detect.windows.verdicts import to_findings
 
 Array = NDArray[np.float64]
@@ -86,14 +86,15 @@ def _panel(of_kind: Sequence[Window]) -> Panel:
 def _has_moved(change: WindowChange, of_kind: Sequence[Window]) -> bool:
     """Return whether a change is a cost shift, judged as a scan does by what is around the function."""
     window = of_kind[int(change.key.name)]
-    around = window.mix if window.domain is None else window.domain
+    around = window.mix if window.domain is None else window.domain - window.values
     if around is None:
         return False
     levels = levels_around(around, change.index, start_s=change.start_s, step_s=change.step_s)
     if levels is None:
         return False
     if window.domain is None:
-        return explained_by_mix(change.before, change.after, [("operation", levels)]) is not None
+        cost = Levels(before=change.before, after=change.after, error=change.standard_error)
+        return explained_by_mix(cost, [("operation", levels)]) is not None
     return shifted_within(change.after - change.before, [("module", levels)]) is not None
 
 

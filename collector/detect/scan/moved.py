@@ -31,14 +31,16 @@ class Surroundings:
         domain = shifted_within(change.after - change.before, self._domains(change, panel))
         if domain is not None or change.key.kind is not Kind.FUNCTION_PER_REQUEST:
             return domain
-        operation = explained_by_mix(change.before, change.after, self._mix(change))
+        cost = Levels(before=change.before, after=change.after, error=change.standard_error)
+        operation = explained_by_mix(cost, self._mix(change))
         return None if operation is None else f"requests of {operation}"
 
     def _domains(self, change: WindowChange, panel: Panel) -> Iterator[tuple[str, Levels]]:
-        in_file = [row for row, key in enumerate(panel.keys) if key.detail == change.key.detail]
+        row = panel.keys.index(change.key)
+        in_file = [i for i, key in enumerate(panel.keys) if key.detail == change.key.detail and i != row]
         class_name, dot, _ = change.key.name.rpartition(".")
         if dot:
-            in_class = [row for row in in_file if panel.keys[row].name.startswith(f"{class_name}.")]
+            in_class = [i for i in in_file if panel.keys[i].name.startswith(f"{class_name}.")]
             yield from _levels(f"class {class_name}", panel.values[in_class].sum(axis=0), change, len(in_class))
         yield from _levels(f"module {change.key.detail}", panel.values[in_file].sum(axis=0), change, len(in_file))
         if change.key.kind is Kind.FUNCTION_PER_REQUEST:
@@ -55,8 +57,8 @@ class Surroundings:
             yield from _levels(name, share, change)
 
 
-def _levels(name: str, values: FloatArray, change: WindowChange, n_members: int = 2) -> Iterator[tuple[str, Levels]]:
+def _levels(name: str, values: FloatArray, change: WindowChange, n_members: int = 1) -> Iterator[tuple[str, Levels]]:
     at = {"start_s": change.start_s, "step_s": change.step_s}
-    levels = levels_around(values, change.index, **at) if n_members > 1 else None
+    levels = levels_around(values, change.index, **at) if n_members else None
     if levels is not None:
         yield name, levels

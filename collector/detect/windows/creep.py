@@ -1,55 +1,64 @@
-"""Slow climbs: a straight line through the whole window that explains a series better than two levels do."""
+"""Slow climbs: straight ways from one level to another, and lines, that explain a series better than a step does."""
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
-from collector.detect.windows.panel import BoolArray, FloatArray
+from collector.detect.windows.panel import FloatArray, IntArray
 from collector.detect.windows.splits import Splits
+
+# Half of how long a climb takes, in points.
+_HALVES: Final = (24, 48, 96, 192)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Lines:
+class Shapes:
     """
-    The weighted least-squares line of each series.
+    What explains each series best.
 
     Attributes:
-        time_mean, mean, slope: Shape (n_series,); the slope is per point.
-        explained: Weighted sum of squares that the line takes away, same shape.
+        fitted: Shape (n_series, n_times).
+        half: Half the length of its climb in points, shape (n_series,): 0 for a step, n_times for a line through all.
     """
 
-    time_mean: FloatArray
-    mean: FloatArray
-    slope: FloatArray
-    explained: FloatArray
-
-    def take(self, which: BoolArray) -> "Lines":
-        """Return those of some of the series."""
-        return Lines(
-            time_mean=self.time_mean[which],
-            mean=self.mean[which],
-            slope=self.slope[which],
-            explained=self.explained[which],
-        )
-
-    def fitted(self, n_times: int) -> FloatArray:
-        """Return the lines as a series each, shape (n_series, n_times)."""
-        times = np.arange(n_times, dtype=np.float64)[None, :] - self.time_mean[:, None]
-        return np.asarray(self.mean[:, None] + self.slope[:, None] * times)
+    fitted: FloatArray
+    half: IntArray
 
 
-def fit_lines(values: FloatArray, weights: FloatArray) -> Lines:
-    """Return the line through each series; shapes (n_series, n_times)."""
-    times = np.arange(values.shape[1], dtype=np.float64)
+def best_shapes(values: FloatArray, weights: FloatArray, splits: Splits, *, with_climbs: bool) -> Shapes:
+    """
+    Return the best of step, line and, if wanted, climbs with their middle at the step.
+
+    Args:
+        values: Shape (n_series, n_times).
+        weights: Same shape; 0 takes a point out.
+        splits: The steps.
+        with_climbs: Whether to look at those, which takes time.
+    """
+    n_times = values.shape[1]
+    fitted, half = splits.fitted(n_times), np.zeros(len(values), dtype=np.int64)
+    explained = splits.shift**2 / (1 / splits.n_before + 1 / splits.n_after)
     mass = np.maximum(weights.sum(axis=1), 1e-300)
     weighted = weights * values
-    time_mean, mean = weights @ times / mass, weighted.sum(axis=1) / mass
-    spread = np.maximum(weights @ times**2 - mass * time_mean**2, 0.0)
-    together = weighted @ times - mass * time_mean * mean
-    slope = np.divide(together, spread, out=np.zeros_like(mass), where=spread > 0)
-    return Lines(time_mean=time_mean, mean=mean, slope=slope, explained=slope * together)
+    mean = weighted.sum(axis=1) / mass
+    times = np.arange(n_times, dtype=np.float64)
+    for length in (n_times, *(_HALVES if with_climbs else ())):
+        ways = times[None, :] if length == n_times else _climbs(splits.place, length, n_times)
+        ways_mean = (weights * ways).sum(axis=1) / mass
+        spread = np.maximum((weights * ways * ways).sum(axis=1) - mass * ways_mean**2, 0.0)
+        together = (weighted * ways).sum(axis=1) - mass * ways_mean * mean
+        slope = np.divide(together, spread, out=np.zeros_like(mass), where=spread > 0)
+        better = slope * together > explained
+        if better.any():
+            explained = np.where(better, slope * together, explained)
+            half = np.where(better, length, half)
+            away = (ways if len(ways) == 1 else ways[better]) - ways_mean[better, None]
+            fitted[better] = mean[better, None] + slope[better, None] * away
+    return Shapes(fitted=fitted, half=half)
 
 
-def is_creep(lines: Lines, splits: Splits) -> BoolArray:
-    """Return whether each line explains more than its split does."""
-    return np.asarray(lines.explained > splits.shift**2 / (1 / splits.n_before + 1 / splits.n_after))
+def _climbs(place: IntArray, half: int, n_times: int) -> FloatArray:
+    """Return a way from 0 to 1 with its middle at each place."""
+    times = np.arange(n_times, dtype=np.float64)
+    return np.asarray(np.clip((times[None, :] - (place - half)[:, None]) / (2 * half), 0.0, 1.0))

@@ -8,10 +8,10 @@ import numpy as np
 
 from collector.detect.student_t import normal_quantile
 from collector.detect.windows.changes import Funnel, WindowChange
-from collector.detect.windows.creep import fit_lines, is_creep
+from collector.detect.windows.creep import best_shapes
 from collector.detect.windows.gates import Outcome, excursions, judge
 from collector.detect.windows.noise import Noise, chances, measure_noise, search_factor
-from collector.detect.windows.panel import BoolArray, FloatArray, Panel
+from collector.detect.windows.panel import BoolArray, FloatArray, IntArray, Panel
 from collector.detect.windows.robust import cut_down, side_medians
 from collector.detect.windows.rows import Rows, prepared_rows, without_seasons
 from collector.detect.windows.settings import WindowSettings
@@ -46,7 +46,8 @@ class _Tested:
     splits: Splits
     noise: Noise
     p_values: FloatArray
-    creeps: BoolArray
+    half: IntArray
+    ends: FloatArray
 
     def take(self, which: BoolArray) -> "_Tested":
         return _Tested(
@@ -54,7 +55,8 @@ class _Tested:
             splits=self.splits.take(which),
             noise=self.noise.take(which),
             p_values=self.p_values[which],
-            creeps=self.creeps[which],
+            half=self.half[which],
+            ends=self.ends[which],
         )
 
 
@@ -95,7 +97,7 @@ class _Chunk:
     def _first_look(self, rows: Rows) -> FloatArray:
         """Return the chance of the best split of each series, outliers cut down."""
         cut = cut_down(rows.values, rows.weights)
-        return self._test(replace(rows, values=cut), self._splits(cut, rows.weights)).p_values
+        return self._test(replace(rows, values=cut), self._splits(cut, rows.weights), with_climbs=False).p_values
 
     def _round(self, rows: Rows) -> Rows:
         """Test the best split of each series; return the series in which there may be another one."""
@@ -103,7 +105,7 @@ class _Chunk:
         if not len(rows):
             return rows
         calm, splits = self._second_look(rows)
-        tested = self._test(calm, splits)
+        tested = self._test(calm, splits, with_climbs=True)
         significant = (tested.p_values <= self._settings.p_max) & (splits.place > 0)
         rows, tested = rows.take(significant), tested.take(significant)
         if not len(rows):
@@ -114,10 +116,10 @@ class _Chunk:
         self._funnel.usual += int((outcome == Outcome.USUAL).sum())
         lasts = outcome == Outcome.LASTS
         self._changes += [self._change(tested, int(row)) for row in np.flatnonzero(lasts)]
-        # What lies before a change that lasts is explained.
-        early = np.arange(self._n_times)[None, :] < tested.splits.place[:, None]
+        # What lies before the end of a change that lasts is explained.
+        early = np.arange(self._n_times)[None, :] < (tested.splits.place + tested.half)[:, None]
         rows = replace(rows, weights=np.where(lasts[:, None] & early, 0.0, rows.weights), found=rows.found + 1)
-        return rows.take(lasts & ~tested.creeps & (rows.found < self._settings.changes_max))
+        return rows.take(lasts & (rows.found < self._settings.changes_max))
 
     def _second_look(self, rows: Rows) -> tuple[Rows, Splits]:
         """
@@ -138,43 +140,48 @@ class _Chunk:
             weights = np.where(aside, 0.0, rows.weights)
         return replace(rows, values=values, weights=weights), splits_at(values, weights, place)
 
-    def _test(self, rows: Rows, splits: Splits) -> _Tested:
-        """Return how likely chance makes each split; the noise is that around a line where one fits better."""
-        lines = fit_lines(rows.values, rows.weights)
-        creeps = is_creep(lines, splits)
-        fitted = splits.fitted(self._n_times)
-        fitted[creeps] = lines.take(creeps).fitted(self._n_times)
+    def _test(self, rows: Rows, splits: Splits, *, with_climbs: bool) -> _Tested:
+        """Return how likely chance makes each split; the noise is that around the shape that fits best."""
+        shapes = best_shapes(rows.values, rows.weights, splits, with_climbs=with_climbs)
         present = rows.weights > 0
         samples = np.where(present, self._panel.samples[rows.of_panel], 0.0).sum(axis=1)
         noise = measure_noise(
             rows.values,
             rows.weights,
             splits,
-            fitted=fitted,
+            fitted=shapes.fitted,
             floor=self._panel.sample_variance[rows.of_panel] * present.sum(axis=1) / np.maximum(samples, 1.0),
             widened=rows.widened,
         )
         p_values = chances(splits.shift, noise.standard_error, noise, self._before_min, self._after_min)
-        return _Tested(rows=rows, splits=splits, noise=noise, p_values=p_values, creeps=creeps)
+        return _Tested(
+            rows=rows, splits=splits, noise=noise, p_values=p_values, half=shapes.half, ends=shapes.fitted[:, [0, -1]]
+        )
 
     def _change(self, tested: _Tested, row: int) -> WindowChange:
         of_panel, place = int(tested.rows.of_panel[row]), int(tested.splits.place[row])
         after = tested.rows.weights[row, place:] > 0
         error = float(tested.noise.standard_error[row])
+        before, later = float(tested.splits.before[row]), float(tested.splits.after[row])
+        if tested.half[row] and later != before:
+            # A climb is told by its ends, which are further apart than the means of both sides.
+            first, last = (float(tested.ends[row, end]) for end in (0, 1))
+            error *= abs((last - first) / (later - before))
+            before, later = first, last
         return WindowChange(
             key=self._panel.keys[of_panel],
             start_s=self._panel.start_s,
             step_s=self._panel.step_s,
             index=place,
             n_after=int(after.sum()),
-            before=float(tested.splits.before[row]),
-            after=float(tested.splits.after[row]),
+            before=before,
+            after=later,
             standard_error=error,
             degrees=float(tested.noise.degrees[row]),
             p_value=float(tested.p_values[row]),
             mde=(self._critical(float(tested.noise.points[row])) + _POWER) * error,
             samples=int(self._panel.samples[of_panel, place:][after].sum()),
-            creep=bool(tested.creeps[row]),
+            creep=bool(tested.half[row]),
             logarithmic=self._panel.logarithmic,
         )
 

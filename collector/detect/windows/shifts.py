@@ -16,11 +16,16 @@ import numpy as np
 from collector.detect.windows.panel import BoolArray, FloatArray
 from collector.detect.windows.seasons import seasons
 
-# A domain kept its cost when, even a standard error further, it changed by less than this share of the change.
-_KEPT_SHARE: Final = 0.5
+# A domain kept its cost when the rest of it lost what a function gained: these shares of it, the lower one even by a
+# standard error less. What lost much more also got better by itself.
+_LOST_MIN: Final = 0.5
+_LOST_MAX: Final = 1.5
 _ERRORS: Final = 1.0
-# A mix explains a change when both are alike to this share of it, as logarithms, and the mix has surely changed.
+# A mix explains a change when both are alike as logarithms, to this share of the change or to what is unsure of it, but
+# no more than half; and the mix has surely changed.
 _MIX_ALIKE: Final = 0.25
+_MIX_ALIKE_MAX: Final = 0.5
+_MIX_ERRORS: Final = 2.5
 _MIX_ERRORS_MIN: Final = 4.0
 # Points whose sums are compared to learn how uncertain a level is.
 _BLOCK: Final = 12
@@ -79,36 +84,37 @@ def _residuals(values: FloatArray, present: BoolArray, late: BoolArray) -> Float
 
 def shifted_within(shift: float, domains: Iterable[tuple[str, Levels]]) -> str | None:
     """
-    Return the first domain whose cost stayed while a part of it changed by *shift*; None where there is none.
+    Return the first domain whose rest lost what a part of it gained, or the other way round; None where there is none.
 
-    A domain that is so dear that its own noise hides the change says nothing.
+    A domain whose rest is so dear that its own noise hides the change says nothing.
 
     Args:
         shift: Of the function, in the unit of the domains.
-        domains: Name, and cost of everything in it, the function included.
+        domains: Name, and cost of everything in it but the function.
     """
-    for name, levels in domains:
-        moved = levels.effect * math.copysign(1.0, shift)
-        if abs(moved) + _ERRORS * levels.error < _KEPT_SHARE * abs(shift):
+    for name, rest in domains:
+        lost = -rest.effect * math.copysign(1.0, shift)
+        if lost - _ERRORS * rest.error > _LOST_MIN * abs(shift) and lost < _LOST_MAX * abs(shift):
             return name
     return None
 
 
-def explained_by_mix(before: float, after: float, mix: Iterable[tuple[str, Levels]]) -> str | None:
+def explained_by_mix(cost: Levels, mix: Iterable[tuple[str, Levels]]) -> str | None:
     """
     Return the operation whose share of the requests changed as a cost did, relatively; None without one.
 
     Args:
-        before: The cost per request.
-        after: The same after the change.
+        cost: Per request, and the error of its change.
         mix: Operation, and its share of the requests.
     """
-    if before <= 0 or after <= 0 or before == after:
+    if cost.before <= 0 or cost.after <= 0 or cost.before == cost.after:
         return None
-    change = math.log(after / before)
+    change = math.log(cost.after / cost.before)
+    unsure = _MIX_ERRORS * cost.error / min(cost.before, cost.after)
+    alike = min(max(_MIX_ALIKE * abs(change), unsure), _MIX_ALIKE_MAX * abs(change))
     for name, share in mix:
         if share.before <= 0 or share.after <= 0 or abs(share.effect) < _MIX_ERRORS_MIN * share.error:
             continue
-        if abs(math.log(share.after / share.before) - change) <= _MIX_ALIKE * abs(change):
+        if abs(math.log(share.after / share.before) - change) <= alike:
             return name
     return None

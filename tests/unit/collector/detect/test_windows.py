@@ -68,6 +68,21 @@ def test_a_slow_climb_is_a_creep():
     assert ("creep", "up") == (one.shape, one.direction)
 
 
+def test_a_climb_between_two_levels_is_one_change():
+    """Two days up in the middle of a quiet window: one creep, from the old level to the new one."""
+    climb = np.clip((np.arange(N_TIMES) - 400) / 288, 0, 1)
+    (one,) = scan(a_panel(100 + noise(17) + 5 * climb))[0]
+    assert ("creep", "up") == (one.shape, one.direction)
+    assert 5 == pytest.approx(one.after - one.before, abs=0.7)
+    assert 400 <= one.index <= 688
+
+
+def test_two_steps_stay_two_changes():
+    """A large one up, and a part of it down again three days later."""
+    found, _ = scan(a_panel(100 + noise(18) + a_step(250, 3) - a_step(700, 1)))
+    assert [250, 700] == [pytest.approx(one.index, abs=6) for one in found]
+
+
 def test_quiet_series_raise_no_alarm():
     """1,000 series, independent and autocorrelated ones: at most one alarm, where 0.0003 of each are allowed."""
     rows = [100 + noise(100 + i, phi=(0.0, 0.3, 0.6, 0.8)[i % 4]) for i in range(1000)]
