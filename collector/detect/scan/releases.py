@@ -15,8 +15,6 @@ _QUANTITIES: Final = (
     ("error_rate", Kind.OPERATION_ERRORS),
 )
 _FOUND: Final = frozenset({"regression", "improvement"})
-# With fewer time buckets the releases have not run together for long.
-_CONFIRMED_BUCKETS: Final = 12
 # From half of a 95% interval to what is found in 80 of 100 cases: (1.96 + 0.84) / 1.96.
 _MDE_PER_HALF_WIDTH: Final = 1.43
 _MS_PER_S: Final = 1000.0
@@ -82,14 +80,13 @@ def release_findings(answer: CompareAnswer, since_s: int) -> list[Finding]:
 def _of_operation(answer: CompareAnswer, row: OperationChange, since_s: int) -> Iterator[Finding | None]:
     for name, kind in _QUANTITIES:
         key = SeriesKey(service=answer.service, kind=kind, name=row.operation, detail=row.kind)
-        yield _finding(answer, key, getattr(row, name), since_s, 1.0, samples=row.candidate_requests)
+        yield _finding(answer, key, getattr(row, name), since_s, 1.0)
 
 
-def _finding(
-    answer: CompareAnswer, key: SeriesKey, change: Change, since_s: int, factor: float, *, samples: int = 0
-) -> Finding | None:
+def _finding(answer: CompareAnswer, key: SeriesKey, change: Change, since_s: int, factor: float) -> Finding | None:
     if change.verdict not in _FOUND:
         return None
+    mde = (change.high - change.low) / 2 * _MDE_PER_HALF_WIDTH if change.mde is None else change.mde
     return Finding(
         key=key,
         index=0,
@@ -100,10 +97,11 @@ def _finding(
         low=change.low * factor,
         high=change.high * factor,
         p_value=1.0 if change.q_value is None else change.q_value,
-        mde=(change.high - change.low) / 2 * factor * _MDE_PER_HALF_WIDTH,
-        samples=samples,
+        mde=mde * factor,
+        samples=change.samples,
         direction="up" if change.absolute > 0 else "down",
-        state=FindingState.CONFIRMED if answer.buckets >= _CONFIRMED_BUCKETS else FindingState.PROVISIONAL,
+        # Confirmed is what would be found however often one looked.
+        state=FindingState.CONFIRMED if change.is_settled else FindingState.PROVISIONAL,
         baseline_version=answer.baseline,
         candidate_version=answer.candidate,
     )
