@@ -4,8 +4,11 @@ from dataclasses import dataclass
 
 from collector.api.compare_data import Comparison, FunctionTable, Operation, read_comparison
 from collector.api.context import Context
+from collector.api.machines import ServiceRates
 from collector.api.parameters import CompareQuery
 from collector.api.problems import bad_parameter
+from collector.cost.prices import BYTES_PER_GIB
+from collector.cost.rates import Rates
 from collector.detect.cpu import compare_cpu
 from collector.detect.latency import compare_operation
 from collector.detect.verdicts import Jury, untested, worst
@@ -29,9 +32,10 @@ def compare(context: Context, query: CompareQuery) -> CompareAnswer:
         raise bad_parameter("candidate", "must be another release than baseline")
     span = context.span(query)
     data = read_comparison(context, query, span)
+    rates = ServiceRates(context, span, query.service).of(query.service)
     jury = Jury(context.limits.compare)
-    cpu, functions = _compare_functions(context, data, jury)
-    operations = [_compare_operation(context, data, operation, jury) for operation in data.operations]
+    cpu, functions = _compare_functions(context, data, rates, jury)
+    operations = [_compare_operation(context, data, operation, rates, jury) for operation in data.operations]
     jury.judge()
     for operation in operations:
         operation.verdict = worst([change.verdict for change in _changes(operation)])
@@ -52,15 +56,15 @@ def compare(context: Context, query: CompareQuery) -> CompareAnswer:
         requests_per_second=data.requests_per_second,
         currency=context.prices.currency,
         cpu=cpu,
-        cpu_price_per_month=_cpu_price(context, data, cpu).middle,
+        cpu_price_per_month=_cpu_price(rates, data, cpu).middle,
         functions=functions[: query.limit],
         operations=operations[: query.limit],
         notes=data.notes,
-        assumptions=_assumptions(context, data),
+        assumptions=_assumptions(context, data, rates),
     )
 
 
-def _assumptions(context: Context, data: Comparison) -> list[str]:
+def _assumptions(context: Context, data: Comparison, rates: Rates) -> list[str]:
     prices = context.prices
     work = f"all {data.requests_per_second:,.3g} requests a second"
     if data.denominator == "second":
@@ -68,13 +72,16 @@ def _assumptions(context: Context, data: Comparison) -> list[str]:
     return [
         f"the candidate does {work}, all month",
         "a month has 730 hours",
-        f"a core hour costs {prices.cpu_core_hour:g} {prices.currency}",
+        f"a core hour costs {rates.cpu_core_hour:.4g} {prices.currency}",
         f"a request that takes longer holds {prices.worker_memory_gib:g} GiB longer",
-        f"a GiB hour costs {prices.memory_gib_hour:g} {prices.currency}",
+        f"a GiB hour costs {rates.memory_gib_hour:.4g} {prices.currency}",
+        *([rates.basis] if prices.machines else []),
     ]
 
 
-def _compare_functions(context: Context, data: Comparison, jury: Jury) -> tuple[Change, list[FunctionChange]]:
+def _compare_functions(
+    context: Context, data: Comparison, rates: Rates, jury: Jury
+) -> tuple[Change, list[FunctionChange]]:
     if data.costs is None:
         return untested(0.0, 0.0), []
     found = compare_cpu(
@@ -85,15 +92,15 @@ def _compare_functions(context: Context, data: Comparison, jury: Jury) -> tuple[
         settings=context.limits.compare,
         jury=jury,
     )
-    return found.service, _function_changes(context, data, data.costs, found.self_cpu, found.total_cpu)
+    return found.service, _function_changes(rates, data, data.costs, found.self_cpu, found.total_cpu)
 
 
 def _function_changes(
-    context: Context, data: Comparison, costs: FunctionTable, own: list[Change], total: list[Change]
+    rates: Rates, data: Comparison, costs: FunctionTable, own: list[Change], total: list[Change]
 ) -> list[FunctionChange]:
     rows = []
     for (function, file), self_cpu, total_cpu in zip(costs.names, own, total, strict=True):
-        price = _cpu_price(context, data, self_cpu)
+        price = _cpu_price(rates, data, self_cpu)
         rows.append(
             FunctionChange(
                 function=function,
@@ -108,7 +115,9 @@ def _function_changes(
     return rows
 
 
-def _compare_operation(context: Context, data: Comparison, operation: Operation, jury: Jury) -> OperationChange:
+def _compare_operation(
+    context: Context, data: Comparison, operation: Operation, rates: Rates, jury: Jury
+) -> OperationChange:
     found = compare_operation(
         operation.baseline,
         operation.candidate,
@@ -121,7 +130,8 @@ def _compare_operation(context: Context, data: Comparison, operation: Operation,
     mean = found.changes["mean"]
     # Little's law: requests per second x seconds longer = worker slots more that are held at any time.
     slots = [value / _MS_PER_S * operation.requests_per_second for value in (mean.absolute, mean.low, mean.high)]
-    price = _Price(*(context.prices.slots_per_month(value) for value in slots))
+    slot_bytes = context.prices.worker_memory_gib * BYTES_PER_GIB
+    price = _Price(*(rates.memory_per_month(value * slot_bytes) for value in slots))
     return OperationChange(
         operation=operation.name,
         kind=operation.kind,
@@ -139,10 +149,10 @@ def _compare_operation(context: Context, data: Comparison, operation: Operation,
     )
 
 
-def _cpu_price(context: Context, data: Comparison, change: Change) -> _Price:
+def _cpu_price(rates: Rates, data: Comparison, change: Change) -> _Price:
     """Return the price of a change: CPU seconds per unit of work x units of work per second = cores more."""
     cores = [value / _MS_PER_S * data.work_per_second for value in (change.absolute, change.low, change.high)]
-    return _Price(*(context.prices.cpu_per_month(value) for value in cores))
+    return _Price(*(rates.cpu_per_month(value) for value in cores))
 
 
 def _changes(row: OperationChange) -> list[Change]:

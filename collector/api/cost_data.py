@@ -2,16 +2,14 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from collector.api.context import Context, seen_seconds
+from collector.api.machines import CELLS_PER_ROW, Host, read_cells, read_hosts
 from collector.api.times import Span
 from collector.cost.bill import Bill, add_bills, bill_of_idle, bill_of_use
-from collector.cost.rates import HostFacts, Rates, blend, rates_of_host
+from collector.cost.rates import Rates, blend
 from pyrometer.units import NS_PER_S
-
-# A list of services on many hosts has many more cells than rows.
-_CELLS_PER_ROW: Final = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,21 +21,6 @@ class Cell:
     host: str
     rates: Rates
     bill: Bill
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Host:
-    """A machine: how it is priced, and how large it is; 0 where its agent sent no metrics."""
-
-    name: str
-    rates: Rates
-    cpus: float
-    memory_bytes: float
-
-    @property
-    def is_known(self) -> bool:
-        """Whether it told its size."""
-        return self.cpus > 0 and self.memory_bytes > 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,31 +70,11 @@ class Use:
 def read_use(context: Context, span: Span, service: str | None) -> Use:
     """Read the use of one service, or of all."""
     services = [] if service is None else [service]
-    rows_max = context.limits.rows_max * _CELLS_PER_ROW
-    in_s = {**span.in_seconds(), "rows_max": rows_max}
-    in_ms = {**span.in_milliseconds(), "rows_max": rows_max}
-    cpu = context.rows("cost_cpu", services=services, **in_s)
-    if len(cpu) == rows_max:
-        context.hit("rows_max")
-    memory = context.rows("cost_memory", services=services, **in_ms)
-    requests = context.rows("cost_requests", services=services, **in_s)
-    hosts = {
-        row["host"]: Host(
-            name=row["host"],
-            rates=rates_of_host(
-                context.prices,
-                HostFacts(name=row["host"], type=row["type"], cloud=row["cloud"], region=row["region"]),
-            ),
-            cpus=max(float(row["cpus"]), 0.0),
-            memory_bytes=max(float(row["memory_bytes"]), 0.0),
-        )
-        for row in context.rows("cost_hosts", **in_ms)
-    }
-    for row in (*cpu, *memory):
-        name = row["host"]
-        if name not in hosts:
-            rates = rates_of_host(context.prices, HostFacts(name=name))
-            hosts[name] = Host(name=name, rates=rates, cpus=0.0, memory_bytes=0.0)
+    rows_max = context.limits.rows_max * CELLS_PER_ROW
+    cpu = read_cells(context, span, service)
+    memory = context.rows("cost_memory", services=services, **span.in_milliseconds(), rows_max=rows_max)
+    requests = context.rows("cost_requests", services=services, **span.in_seconds(), rows_max=rows_max)
+    hosts = read_hosts(context, span, (row["host"] for row in (*cpu, *memory)))
     seconds = seen_seconds(cpu[0]["all_first_s"], cpu[0]["all_last_s"]) if cpu else max(span.seconds, 1)
     return Use(
         seconds=seconds,

@@ -5,8 +5,10 @@ from statistics import fmean
 from typing import Any, Final
 
 from collector.api.context import Context, seen_seconds
+from collector.api.machines import read_hosts
 from collector.api.parameters import HostsQuery
 from collector.api.times import BUCKET_S, Span, unix_time
+from collector.cost.rates import Rates
 from pyrometer import semconv
 from pyrometer.api import HostRow, HostsAnswer, MetricPoint, MetricSeries
 from pyrometer.units import NS_PER_S
@@ -42,17 +44,21 @@ def hosts(context: Context, query: HostsQuery) -> HostsAnswer:
         row["host"]: row for row in context.rows("hosts_profiled", hosts=names, **span.in_seconds(), rows_max=rows_max)
     }
     found = sorted({*metrics, *profiled})
+    machines = read_hosts(context, span, found)
     if len(found) > rows_max:
         context.hit("rows_max")
     return HostsAnswer(
         range=span.answer(),
         currency=context.prices.currency,
-        hosts=[_row(context, host, metrics.get(host, {}), profiled.get(host)) for host in found[:rows_max]],
+        hosts=[
+            _row(context, machines[host].rates, host, metrics.get(host, {}), profiled.get(host))
+            for host in found[:rows_max]
+        ],
         series=[] if query.host is None else _series(context, query.host, span),
     )
 
 
-def _row(context: Context, host: str, metrics: _Rows, profiled: dict[str, Any] | None) -> HostRow:
+def _row(context: Context, rates: Rates, host: str, metrics: _Rows, profiled: dict[str, Any] | None) -> HostRow:
     rows = [row for group in metrics.values() for row in group]
     seen = [row["last_ms"] / _MS_PER_S for row in rows]
     cores = 0.0
@@ -74,7 +80,7 @@ def _row(context: Context, host: str, metrics: _Rows, profiled: dict[str, Any] |
         load_1m=_latest(metrics, semconv.SYSTEM_LOAD_AVERAGE_1M),
         services=profiled["services"] if profiled else [],
         profiled_cpu_cores=cores,
-        cost_per_month=context.prices.machine_per_month(cores=cpus or 0, memory_bytes=memory or 0) if known else None,
+        cost_per_month=rates.machine_per_month(cores=cpus or 0, memory_bytes=memory or 0) if known else None,
     )
 
 

@@ -3,8 +3,10 @@
 from typing import Any
 
 from collector.api.context import Context, histogram, seen_seconds
+from collector.api.machines import ServiceRates
 from collector.api.parameters import ServicesQuery
 from collector.api.times import BUCKET_S, unix_time
+from collector.cost.rates import Rates
 from collector.detect.histogram import quantiles_ms
 from pyrometer.api import ServiceRow, ServicesAnswer
 from pyrometer.units import NS_PER_S
@@ -24,12 +26,15 @@ def services(context: Context, query: ServicesQuery) -> ServicesAnswer:
         }
         for name in names
     )
-    rows = [_row(context, name, cpu.get(name), latency.get(name)) for name in {**cpu, **latency}]
+    rates = ServiceRates(context, span)
+    rows = [_row(context, rates.of(name), name, cpu.get(name), latency.get(name)) for name in {**cpu, **latency}]
     rows.sort(key=lambda row: (-row.cost_per_month, -row.requests, row.service))
     return ServicesAnswer(range=span.answer(), currency=context.prices.currency, services=rows[:rows_max])
 
 
-def _row(context: Context, name: str, cpu: dict[str, Any] | None, latency: dict[str, Any] | None) -> ServiceRow:
+def _row(
+    context: Context, rates: Rates, name: str, cpu: dict[str, Any] | None, latency: dict[str, Any] | None
+) -> ServiceRow:
     known = [side for side in (cpu, latency) if side is not None]
     cpu_seconds = cpu["cpu_ns"] / NS_PER_S if cpu else 0.0
     cores = cpu_seconds / seen_seconds(cpu["first_s"], cpu["last_s"]) if cpu else 0.0
@@ -45,7 +50,7 @@ def _row(context: Context, name: str, cpu: dict[str, Any] | None, latency: dict[
         cpu_seconds=cpu_seconds,
         cpu_cores=cores,
         samples=cpu["samples"] if cpu else 0,
-        cost_per_month=context.prices.cpu_per_month(cores),
+        cost_per_month=rates.cpu_per_month(cores),
         requests=requests,
         requests_per_second=requests / seen_seconds(latency["first_s"], latency["last_s"]) if latency else 0.0,
         errors=errors,

@@ -118,18 +118,6 @@ class Prices(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=Tr
     budgets: Annotated[tuple[Budget, ...], Meta(max_length=1_000)] = ()
     energy: Energy = Energy()
 
-    def cpu_per_month(self, cores: float) -> float:
-        """Return the price of cores that are busy all month."""
-        return cores * HOURS_PER_MONTH * self.cpu_core_hour
-
-    def slots_per_month(self, slots: float) -> float:
-        """Return the price of worker slots that are held all month. Slots held = requests per second x seconds each."""
-        return slots * self.worker_memory_gib * HOURS_PER_MONTH * self.memory_gib_hour
-
-    def machine_per_month(self, *, cores: float, memory_bytes: float) -> float:
-        """Return the price of a whole machine, busy or not."""
-        return self.cpu_per_month(cores) + memory_bytes / BYTES_PER_GIB * HOURS_PER_MONTH * self.memory_gib_hour
-
 
 def load_prices(path: Path | None = None) -> Prices:
     """

@@ -13,6 +13,7 @@ from collector.cost import Prices
 from collector.cost.prices import Budget, Machine
 from collector.store.embedded import EmbeddedStore
 from collector.store.migrate import migrate
+from pyrometer.api import CompareAnswer, FunctionsAnswer, HostsAnswer, Problem, ServicesAnswer
 from pyrometer.api_cost import CostAnswer
 from tests.contract.api_client import ask
 from tests.contract.api_data import BUCKETS, HOSTILE, NS_PER_S, text, write_fleet
@@ -41,7 +42,7 @@ def metrics_of(release, host, start_s, used, *, kind="") -> bytes:
 
 
 @pytest.fixture(scope="module")
-def cost(tmp_path_factory):
+def get(tmp_path_factory):
     store = EmbeddedStore(tmp_path_factory.mktemp("cost"))
     migrate(store)
     fleet = write_fleet(store)
@@ -50,16 +51,20 @@ def cost(tmp_path_factory):
     sizes = {"system.cpu.logical.count": 2.0, "system.memory.limit": 4.0 * GIB, "process.memory.usage": 1.0 * GIB}
     store.insert_otlp("metrics", metrics_of("2.0", "beta", fleet.start_s, sizes, kind="small"), token="new")
     with ThreadPoolExecutor(2) as executor:
-        api = Api(store, PRICES, ApiLimits(), executor, now_ns=lambda: fleet.now_s * NS_PER_S)
 
-        def cost(**parameters) -> CostAnswer:
-            response = ask(api, "/api/v1/cost", **parameters)
-            assert response.status == 200, response.body
-            return response.decode(CostAnswer)
+        def get(path, answer_type, *, prices=PRICES, status=200, **parameters):
+            api = Api(store, prices, ApiLimits(), executor, now_ns=lambda: fleet.now_s * NS_PER_S)
+            response = ask(api, f"/api/v1{path}", **parameters)
+            assert response.status == status, response.body
+            return response.decode(answer_type)
 
-        cost.refused = lambda **parameters: ask(api, "/api/v1/cost", **parameters)
-        yield cost
+        yield get
     store.close()
+
+
+@pytest.fixture
+def cost(get):
+    return lambda **parameters: get("/cost", CostAnswer, **parameters)
 
 
 def test_services_are_priced_by_cpu_and_memory(cost):
@@ -148,9 +153,30 @@ def test_nothing_seen_costs_nothing(cost):
         assert math.isfinite(answer.total.kwh_per_month)
 
 
-def test_parts_of_a_service_need_its_name(cost):
+def test_parts_of_a_service_need_its_name(get):
     """Operations and functions of everything are not a list anybody reads."""
     for by in ("function", "operation"):
-        response = cost.refused(by=by)
-        assert (response.status, "service" in response.json()["detail"]) == (400, True)
-    assert cost.refused(by="colour").status == 400
+        assert "service" in get("/cost", Problem, by=by, status=400).detail
+    assert "by" in get("/cost", Problem, by="colour", status=400).detail
+
+
+def test_every_route_prices_a_service_by_the_machines_it_runs_on(get):
+    """A core of the listed machine costs 10 a month, one of another 1: services, functions, hosts, changes say so."""
+    ten = Prices(
+        cpu_core_hour=1 / 730,
+        memory_gib_hour=1 / 730,
+        machines=(Machine(type="small", vcpus=2, memory_gib=4, hour=24 / 730, memory_share=1 / 6),),
+    )
+    a_core = (OLD + 10 * NEW) / (OLD + NEW)
+    shop = get("/services", ServicesAnswer, prices=ten).services[0]
+    assert shop.cost_per_month == pytest.approx(shop.cpu_cores * a_core)
+    functions = get("/functions", FunctionsAnswer, prices=ten, service="shop").functions
+    assert functions[0].self_cost_per_month == pytest.approx(functions[0].self_cpu_seconds / 400 * a_core)
+    hosts = get("/hosts", HostsAnswer, prices=ten).hosts
+    assert [row.cost_per_month for row in hosts] == pytest.approx([12, 24])
+    changes = [
+        get("/compare", CompareAnswer, prices=prices, service="shop", baseline="1.0", candidate="2.0")
+        for prices in (ten, PRICES)
+    ]
+    assert changes[0].cpu_price_per_month == pytest.approx(changes[1].cpu_price_per_month * a_core)
+    assert any("small" in line or "kinds of machine" in line for line in changes[0].assumptions)

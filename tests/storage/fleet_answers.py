@@ -46,7 +46,7 @@ def check_answers(store: Store, fleet: Fleet) -> None:
         assert [len(compared.functions), len(compared.operations)] == [4, 2]
         for by in ("service", "release", "host", "operation", "function"):
             bill = get("/cost", CostAnswer, by=by, service="shop")
-            assert sum(row.cpu_per_month for row in bill.rows) == pytest.approx(Prices().cpu_per_month(0.131))
+            assert sum(row.cpu_per_month for row in bill.rows) == pytest.approx(0.131 * 730 * Prices().cpu_core_hour)
         for route in ROUTES:
             required = {"service": HOSTILE, "baseline": "9", "candidate": HOSTILE}
             parameters = {name: value for name, value in required.items() if name in route.query.__struct_fields__}

@@ -14,6 +14,7 @@ _VALUES = {
     "String": HOSTILE,
     "Array(String)": [HOSTILE, "", "'"],
     "Array(UInt64)": [0, 2**64 - 1],
+    "UInt8": 1,
     "UInt32": 10,
     "Int64": 1000,
 }

@@ -2,7 +2,7 @@
 
 import pytest
 
-from collector.cost import Prices, load_prices
+from collector.cost import load_prices
 from pyrometer.errors import ConfigError
 
 
@@ -11,14 +11,6 @@ def test_the_shipped_prices_load():
     prices = load_prices()
     assert prices.currency == "USD"
     assert prices.cpu_core_hour > 0
-
-
-def test_prices_are_per_month_of_730_hours():
-    """Two cores at 0.10 an hour, and 40 worker slots of half a GiB at 0.01 an hour."""
-    prices = Prices(cpu_core_hour=0.10, memory_gib_hour=0.01, worker_memory_gib=0.5)
-    assert prices.cpu_per_month(2) == pytest.approx(146.0)
-    assert prices.slots_per_month(40) == pytest.approx(146.0)
-    assert prices.machine_per_month(cores=2, memory_bytes=4 * 1024**3) == pytest.approx(146.0 + 29.2)
 
 
 @pytest.mark.parametrize("text", ["cpu_core_hour: -1", "currency: ''", "cpu_core_hours: 1", "cpu_core_hour: free"])

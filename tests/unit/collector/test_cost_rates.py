@@ -80,3 +80,10 @@ def test_power_is_use_times_watts_times_overhead():
     assert kg_co2e(energy, kwh, "north") == pytest.approx(kwh / 100)
     assert kg_co2e(energy, kwh, "elsewhere") == pytest.approx(kwh * 0.48)
     assert msgspec.structs.replace(energy, overhead=1.0) != energy
+
+
+def test_a_machine_that_is_not_listed_has_the_prices_of_none():
+    """Two cores at 0.10 and 4 GiB at 0.01 an hour, for a month of 730 hours."""
+    rates = rates_of_host(Prices(cpu_core_hour=0.10, memory_gib_hour=0.01), HostFacts(name="web-9"))
+    assert rates.cpu_per_month(2) == pytest.approx(146.0)
+    assert rates.machine_per_month(cores=2, memory_bytes=4 * 2**30) == pytest.approx(146.0 + 29.2)
