@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from benchmarks.detection import peers, windows_table
 from benchmarks.detection.peer_worker import PEERS
 from benchmarks.detection.real import performance_histories, telemetry
+from benchmarks.detection.reference import reference_stages
 from benchmarks.detection.rules import RULES
 from benchmarks.detection.scoring import Score
 from benchmarks.detection.simulator import simulate
@@ -74,7 +75,8 @@ def compare_windows(options: argparse.Namespace, wanted: list[str]) -> None:
     """Print the tables of fresh windows."""
     by_kind = windows_table.windows(options.seed, options.windows, options.points)
     tools = {windows_table.OURS: windows_table.ours(by_kind), f"{OURS} --csv": windows_table.timed(ours, by_kind)}
-    tools |= {name: windows_table.timed(rule, by_kind) for name, rule in RULES.items()}
+    rules = {**RULES, "stages of the reference": reference_stages}
+    tools |= {name: windows_table.timed(rule, by_kind) for name, rule in rules.items()}
     plain = [windows_table.plain_values(window) for of_kind in by_kind.values() for window in of_kind]
     tools |= by_peers(wanted, plain)
     windows_table.print_windows(by_kind, tools)

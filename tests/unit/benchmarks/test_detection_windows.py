@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from benchmarks.detection import windows_table
+from benchmarks.detection.reference import reference_stages
 from benchmarks.detection.windows import KINDS, QUIET, Window, simulate
 
 
@@ -42,3 +43,11 @@ def test_our_scan_finds_what_is_large_and_is_quiet_else():
     score = windows_table.score(by_kind, found)
     assert score.recall(3) >= 0.9
     assert sum(score.alarmed[kind] for kind in ("null", "autocorrelated", "seasonal", "transient")) == 0
+
+
+def test_the_reading_of_the_reference_finds_a_plain_step_and_nothing_in_a_constant():
+    """A step in its analysis window is reported once, whichever way it goes."""
+    times = np.arange(864)
+    step = times % 2 + 20 * (times >= 590)
+    assert ([590], [590]) == (reference_stages(step), reference_stages(-step))
+    assert [] == reference_stages(np.ones(864))
