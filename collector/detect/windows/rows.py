@@ -59,8 +59,8 @@ def prepared_rows(panel: Panel, settings: WindowSettings, funnel: Funnel) -> Row
     present = usable(panel)
     points = present.sum(axis=1)
     enough = points >= max(POINTS_MIN, settings.coverage_min * n_times)
-    mean_samples = np.where(present, panel.samples, 0.0).sum(axis=1) / np.maximum(points, 1)
-    enough &= mean_samples * settings.after_points_min >= settings.samples_min
+    # Each side of a change needs as many.
+    enough &= np.where(present, panel.samples, 0.0).sum(axis=1) >= 2 * settings.samples_min
     funnel.not_enough_data += int((~enough).sum())
     middle = row_medians(panel.values, present)
     values = np.where(present, panel.values, middle[:, None])

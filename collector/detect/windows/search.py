@@ -107,6 +107,7 @@ class _Chunk:
         calm, splits = self._second_look(rows)
         tested = self._test(calm, splits, with_climbs=True)
         significant = (tested.p_values <= self._settings.p_max) & (splits.place > 0)
+        significant &= self._samples_behind(rows, splits) >= self._settings.samples_min
         rows, tested = rows.take(significant), tested.take(significant)
         if not len(rows):
             return rows
@@ -120,6 +121,13 @@ class _Chunk:
         early = np.arange(self._n_times)[None, :] < (tested.splits.place + tested.half)[:, None]
         rows = replace(rows, weights=np.where(lasts[:, None] & early, 0.0, rows.weights), found=rows.found + 1)
         return rows.take(lasts & (rows.found < self._settings.changes_max))
+
+    def _samples_behind(self, rows: Rows, splits: Splits) -> FloatArray:
+        """Return the samples behind that side of each split which has fewer, shape (n_series,)."""
+        samples = np.where(rows.weights > 0, self._panel.samples[rows.of_panel], 0.0)
+        late = np.arange(self._n_times)[None, :] >= splits.place[:, None]
+        after = np.where(late, samples, 0.0).sum(axis=1)
+        return np.asarray(np.minimum(after, samples.sum(axis=1) - after))
 
     def _second_look(self, rows: Rows) -> tuple[Rows, Splits]:
         """

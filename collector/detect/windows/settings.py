@@ -29,7 +29,7 @@ class WindowSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw
         before_share_min: And the share of the window that must lie before it.
         after_points_min: Points that it needs after it.
         coverage_min: Smallest share of the points that must hold a value.
-        samples_min: Smallest mean number of samples behind a side of a change.
+        samples_min: Fewest samples behind each side of a change.
         excursions_max: How often what comes and goes is looked for and set aside before a split is tested.
         changes_max: Most changes of one series.
         cells_max: Series times points that are in memory at a time.

@@ -82,6 +82,9 @@ def test_the_last_two_releases_are_those_that_came_last():
     pair = last_two(rows)
     assert ("1.10", "1.9", 3000) == (pair.baseline, pair.candidate, pair.since_s)
     assert last_two(rows[:1]) is None
+    # Whatever a version may be.
+    odd = [{"version": v, "first_s": 0} for v in ("1." * 5000, "9" * 5000)]
+    assert {pair["version"] for pair in odd} == {last_two(odd).baseline, last_two(odd).candidate}
     assert last_two(rows[2:]) is None
 
 

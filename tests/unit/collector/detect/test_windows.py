@@ -104,6 +104,14 @@ def test_bad_series_have_a_state_and_stop_nothing():
     assert ([], 3, 2) == (findings, funnel.not_enough_data, funnel.constant)
 
 
+def test_a_side_with_few_samples_is_not_enough():
+    """A step after which only 20 requests came is not judged; with one request a step, a whole window can be."""
+    panel = a_panel(100 + noise(19) + a_step(844, 9), samples=np.ones((1, N_TIMES)))
+    assert [] == scan(panel)[0]
+    (one,) = scan(a_panel(100 + noise(19) + a_step(600, 2), samples=np.ones((1, N_TIMES))))[0]
+    assert 264 == pytest.approx(one.samples, abs=20)
+
+
 def test_a_jump_between_constants_is_found():
     """Without any noise."""
     (one,) = scan(a_panel(5 + a_step(600)))[0]
