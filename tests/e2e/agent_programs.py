@@ -8,13 +8,14 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import urllib3
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+LINES_SHOWN = 40
 _POOL = urllib3.PoolManager(retries=False, timeout=5.0)
 
 # A service with a function that uses most of its time, one that uses little, and one that only waits.
@@ -51,15 +52,30 @@ def free_port() -> int:
         return server.getsockname()[1]
 
 
-def poll(get: Callable[[], Any], *, timeout_s: float = 45.0, what: str = "the condition") -> Any:
-    """Return the first true answer; fail after a deadline."""
+def poll(
+    get: Callable[[], Any],
+    *,
+    timeout_s: float = 120.0,
+    what: str = "the condition",
+    of: "Program | None" = None,
+    interval_s: float = 0.1,
+) -> Any:
+    """
+    Return the first true answer.
+
+    Fail after a deadline, which is long enough for a machine that is busy with other things, or as soon as the program
+    *of* which it is has ended; the message has what that printed.
+    """
     deadline = time.monotonic() + timeout_s
     while True:
+        has_ended = of is not None and of.process.poll() is not None
         answer = get()
         if answer:
             return answer
-        assert time.monotonic() < deadline, f"{what} did not come true within {timeout_s} s"
-        time.sleep(0.1)
+        printed = "; it printed:\n" + "\n".join(of.lines()[-LINES_SHOWN:]) if of else ""
+        assert not has_ended, f"{what} cannot come true: the program ended with {of.process.returncode}{printed}"
+        assert time.monotonic() < deadline, f"{what} did not come true within {timeout_s} s{printed}"
+        time.sleep(interval_s)
 
 
 def get_json(url: str) -> Any:
@@ -81,14 +97,20 @@ class Program:
     """A program of ours as a child process, its log in a file."""
 
     def __init__(
-        self, arguments: list[str], log: Path, environment: Mapping[str, str] | None = None, **options: Any
+        self,
+        arguments: Sequence[str],
+        log: Path,
+        environment: Mapping[str, str] | None = None,
+        *,
+        prefix: Sequence[str] = (),
+        **options: Any,
     ) -> None:
         self.log = log
         inherited = {key: value for key, value in os.environ.items() if not key.startswith(("OTEL_", "PYROMETER_"))}
         inherited["PYROMETER_AGENT_EXPORT__SPOOL__DIRECTORY"] = str(log.parent / "spool")
         with log.open("wb") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "pyrometer", *arguments],
+                [*prefix, sys.executable, "-m", "pyrometer", *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -100,12 +122,25 @@ class Program:
     def lines(self) -> list[str]:
         return self.log.read_text(errors="replace").splitlines()
 
-    def stop(self, number: int = signal.SIGTERM, *, timeout_s: float = 15.0) -> tuple[int, float]:
-        """Signal it and wait; return the exit code and how long it took."""
-        started = time.monotonic()
+    def stop(self, number: int = signal.SIGTERM, *, timeout_s: float = 60.0) -> tuple[int, float]:
+        """
+        Signal it and wait.
+
+        Returns:
+            The exit code, and the seconds until it ended, without those in which its main thread waited for a CPU that
+            others had.
+        """
+        if self.process.poll() is not None:
+            return self.process.returncode, 0.0
+        began_s, waited_s = time.monotonic(), waited_for_cpu_s(self.process.pid)
         self.process.send_signal(number)
-        code = self.process.wait(timeout_s)
-        return code, time.monotonic() - started
+        poll(self._has_ended, timeout_s=timeout_s, what="its end", interval_s=0.01)
+        waited_s = waited_for_cpu_s(self.process.pid) - waited_s
+        return self.process.wait(), time.monotonic() - began_s - waited_s
+
+    def _has_ended(self) -> bool:
+        """Return whether it has ended, and let it be: what the kernel knows of it is still to be read."""
+        return os.waitid(os.P_PID, self.process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
     def children(self) -> list[int]:
         path = Path(f"/proc/{self.process.pid}/task")
@@ -113,6 +148,11 @@ class Program:
             tasks = list(path.iterdir())
             return [int(pid) for task in tasks for pid in (task / "children").read_text().split()]
         return []
+
+
+def waited_for_cpu_s(pid: int) -> float:
+    """Return how long the main thread of a process, a zombie too, could run and did not get a CPU."""
+    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
 
 
 @contextlib.contextmanager

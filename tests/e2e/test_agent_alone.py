@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import urllib3
+from agent_programs import waited_for_cpu_s
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 HEAVY = ("numpy", "pandas", "pyarrow", "streamlit", "chdb", "clickhouse_driver", "starlette")
@@ -73,14 +74,16 @@ def test_it_takes_little_room(environment):
 
 def test_the_agent_runs(environment, tmp_path):
     """The daemon is ready in under a second, holds less than 80 MiB at rest, and ends with 0."""
-    # On a machine that is busy with other tests one start may wait for its turn.
     starts_s, sizes = zip(*(start_agent(environment, tmp_path / str(attempt)) for attempt in range(3)), strict=True)
     assert 1.0 > min(starts_s)
     assert 80 * 2**20 > max(sizes)
 
 
 def start_agent(environment, folder):
-    """Run an agent that watches nothing; return the seconds until it was ready, and its resident bytes."""
+    """Run an agent that watches nothing; return the seconds until it was ready, and its resident bytes.
+
+    Time in which it waited for a CPU that others had does not count.
+    """
     folder.mkdir()
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"127.0.0.1:{server.getsockname()[1]}"
@@ -93,9 +96,9 @@ def start_agent(environment, folder):
     try:
         retries = urllib3.Retry(total=3000, status_forcelist={503}, backoff_factor=0.01, backoff_max=0.01)
         assert 200 == urllib3.request("GET", f"http://{address}/readyz", retries=retries).status
-        ready_s = time.monotonic() - started
+        ready_s = time.monotonic() - started - waited_for_cpu_s(agent.pid)
         pages = int(Path(f"/proc/{agent.pid}/statm").read_text().split()[1])
         return ready_s, pages * os.sysconf("SC_PAGE_SIZE")
     finally:
         agent.terminate()
-        assert 0 == agent.wait(20)
+        assert 0 == agent.wait(60)

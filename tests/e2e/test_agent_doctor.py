@@ -21,7 +21,7 @@ def doctor(*arguments, **options):
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     result = subprocess.run(
         [sys.executable, "-m", "pyrometer", "doctor", *arguments],
-        capture_output=True, text=True, check=False, timeout=30, cwd=ROOT, **options,
+        capture_output=True, text=True, check=False, timeout=120, cwd=ROOT, **options,
     )  # fmt: skip
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return result, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime

@@ -9,7 +9,7 @@ import yaml
 from agent_programs import Program, free_port, get_json, get_text, poll, running, workload
 from agent_sink import Sink
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(500)]
 
 
 def start_agent(folder, service, endpoint):
@@ -40,14 +40,22 @@ def test_a_killed_agent_s_windows_are_sent_by_the_next(tmp_path):
     service = f"agent-e2e-{uuid.uuid4().hex[:8]}"
     with workload(service):
         with running(start_agent(tmp_path, service, "http://127.0.0.1:9")) as first:
-            poll(lambda: metric(first, "pyrometer_agent_windows_total") >= 3, what=f"windows: {first.lines()}")
+            poll(lambda: metric(first, "pyrometer_agent_windows_total") >= 3, what="windows", of=first)
             written = metric(first, "pyrometer_agent_spool_usage_bytes")
-            poll(lambda: metric(first, "pyrometer_agent_spool_usage_bytes") > written, what="a batch on the disk")
+            poll(
+                lambda: metric(first, "pyrometer_agent_spool_usage_bytes") > written,
+                what="a batch on the disk",
+                of=first,
+            )
             first.stop(signal.SIGKILL)
             killed_ns = time.time_ns()
         with Sink().serving() as sink, running(start_agent(tmp_path, service, sink.url)) as second:
-            poll(lambda: get_json(f"{second.url}/readyz"), what=f"a ready agent: {second.lines()}")
-            poll(lambda: any(profile.start_unix_ns > killed_ns for profile in sink.of(service)), what="a new window")
+            poll(lambda: get_json(f"{second.url}/readyz"), what="a ready agent", of=second)
+            poll(
+                lambda: any(profile.start_unix_ns > killed_ns for profile in sink.of(service)),
+                what="a new window",
+                of=second,
+            )
             assert second.stop()[0] == 0
     starts = [profile.start_unix_ns for profile in sink.of(service)]
 
@@ -58,9 +66,9 @@ def test_a_killed_agent_s_windows_are_sent_by_the_next(tmp_path):
 def test_a_second_agent_on_the_same_spool_is_refused(tmp_path):
     """One line names the spool and the setting, and the exit code is 2; the first goes on."""
     with running(start_agent(tmp_path, "none", "http://127.0.0.1:9")) as first:
-        poll(lambda: get_json(f"{first.url}/readyz"), what=f"a ready agent: {first.lines()}")
+        poll(lambda: get_json(f"{first.url}/readyz"), what="a ready agent", of=first)
         with running(start_agent(tmp_path, "none", "http://127.0.0.1:9")) as second:
-            assert second.process.wait(20) == 2
+            assert second.process.wait(60) == 2
         assert first.process.poll() is None
 
     assert len(second.lines()) == 1

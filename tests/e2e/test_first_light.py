@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from agent_programs import Program, free_port, get_json, poll, running, workload
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(150)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,7 @@ def collector(tmp_path_factory):
     arguments = ["collector", "run", "--http-address", f"127.0.0.1:{port}", "--data-dir", str(directory / "data")]
     with running(Program(arguments, directory / "log")) as program:
         url = f"http://127.0.0.1:{port}"
-        poll(lambda: get_json(f"{url}/readyz"), what="a ready collector")
+        poll(lambda: get_json(f"{url}/readyz"), what="a ready collector", of=program)
         yield url
         code, _ = program.stop()
         assert code == 0, program.lines()
@@ -45,7 +45,7 @@ def watched(service, collector, tmp_path_factory):
         workload(service, OTEL_RESOURCE_ATTRIBUTES=release) as process,
         running(Program(arguments, log, environment)) as agent,
     ):
-        poll(lambda: get_json(f"http://127.0.0.1:{port}/readyz"), what="a ready agent")
+        poll(lambda: get_json(f"http://127.0.0.1:{port}/readyz"), what="a ready agent", of=agent)
         yield process
         code, seconds = agent.stop(signal.SIGTERM)
         assert (code, seconds < 5) == (0, True), agent.lines()

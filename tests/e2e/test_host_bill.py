@@ -97,7 +97,7 @@ def bill_share(tmp_path, *, host_windows: int) -> tuple[float, float]:
         for service, code in (("churn", CHURN), ("system", SYSTEM), ("turns", TURNS)):
             stack.enter_context(workload(service, code))
         stack.enter_context(workload("busy"))
-        poll(lambda: len(sink.of(semconv.HOST_SERVICE)) >= host_windows, timeout_s=60 + 3 * host_windows)
+        poll(lambda: len(sink.of(semconv.HOST_SERVICE)) >= host_windows, timeout_s=120 + 3 * host_windows, of=agent)
         code, _ = agent.stop()
         assert code == 0, agent.lines()
     host = sink.of(semconv.HOST_SERVICE)
@@ -106,7 +106,7 @@ def bill_share(tmp_path, *, host_windows: int) -> tuple[float, float]:
     return billed_ns / busy_ns, 1 - sink.cpu_ns(semconv.HOST_SERVICE) / billed_ns
 
 
-@pytest.mark.timeout(150)
+@pytest.mark.timeout(300)
 def test_all_services_together_use_what_the_host_was_busy(tmp_path):
     """Watched processes, other programs, kernel and short-lived ones: in some ten seconds the sum is right to 8%."""
     share, watched = bill_share(tmp_path, host_windows=5)
@@ -116,7 +116,7 @@ def test_all_services_together_use_what_the_host_was_busy(tmp_path):
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(400)
 def test_over_a_minute_the_sum_is_right_to_two_percent(tmp_path):
     """The agent's promise, on a real host under a mixed load."""
     share, watched = bill_share(tmp_path, host_windows=30)

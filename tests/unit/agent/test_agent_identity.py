@@ -105,11 +105,11 @@ def describe_pid(pid, **settings):
 
 
 _POOL = """
-import multiprocessing, os, sys
+import multiprocessing, multiprocessing.connection, os, sys
 
 def work(pipe):
     pipe.send(os.getpid())
-    pipe.recv()
+    multiprocessing.connection.wait([multiprocessing.parent_process().sentinel])
 
 if __name__ == '__main__':
     context = multiprocessing.get_context(sys.argv[1])

@@ -2,7 +2,6 @@
 
 import os
 import sys
-import time
 
 import pytest
 from agent_processes import wait_until
@@ -46,7 +45,7 @@ def test_a_real_process_has_every_number(start_process):
     program = "import time\nprint(sum(range(5_000_000)), flush=True)\ntime.sleep(60)"
     process = start_process(sys.executable, "-c", program)
     process.stdout.readline()
-    time.sleep(0.05)  # it goes to sleep
+    wait_until(lambda: read_stat(process.pid).state == "S")
     (read,) = a_reader(a_process(process.pid)).read()
     numbers = table(read.readings)
 
