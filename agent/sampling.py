@@ -172,9 +172,11 @@ class SamplingLoop:
         sampling = self._settings.sampling
         profiles: list[Profile] = []
         self._busy = []
+        # Where threads wait shows in idle processes best.
+        share_min = 0.0 if sampling.mode == "wall" else sampling.busy_share_min
         for session in self._watchlist:
             share = session.account.busy_share(now)
-            is_busy = share >= sampling.busy_share_min
+            is_busy = share >= share_min
             if is_busy:
                 self._busy.append((share, session))
             if session.in_flight:

@@ -68,6 +68,8 @@ class SamplingSettings(msgspec.Struct, forbid_unknown_fields=True, kw_only=True)
 
     # Our own reader, and py-spy for what it refuses; or one of them for all.
     engine: Literal["auto", "remote", "py-spy"] = "auto"
+    # wall: where threads are, whether they run or wait; which functions used the CPU is then not known.
+    mode: Literal["cpu", "wall"] = "cpu"
     rate_hz: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 19
     window_s: Annotated[float, msgspec.Meta(ge=0.5, le=300.0)] = 10.0
     concurrent_max: Annotated[int, msgspec.Meta(ge=1, le=256)] = 16

@@ -1,10 +1,12 @@
 """What a watched process's CPU time is reported as: after a window, after one that failed, and where nobody looked."""
 
 import logging
+from collections.abc import Mapping
 
 from agent.accounting import Moment
 from agent.coverage import Coverage
 from agent.procfs import read_thread_clocks
+from agent.reader.engine import Window
 from agent.refusal import GONE, NOT_PYTHON, refusal_reason, refusal_stack
 from agent.selfmetrics import SelfMetrics
 from agent.session import THREADS_READ_MAX, Done, NoRoom, Session
@@ -18,14 +20,18 @@ _LOG = logging.getLogger(__name__)
 
 
 class Settlement:
-    """Makes profiles of windows and of accounts. One thread uses it."""
+    """
+    Makes profiles of windows and of accounts. One thread uses it.
+
+    Windows of wall time say nothing of CPU time: it is reported beside them, as not sampled.
+    """
 
     def __init__(self, settings: SamplingSettings, metrics: SelfMetrics, coverage: Coverage) -> None:
         """
         Prepare.
 
         Args:
-            settings: For how long a process that failed is left alone.
+            settings: What windows are of, and for how long a process that failed is left alone.
             metrics: Where failures are counted.
             coverage: Told of each window and profile.
         """
@@ -54,7 +60,10 @@ class Settlement:
                 self._coverage.add_window(now.monotonic_ns, done.window)
                 if done.window.ended:
                     session.release()
-            profiles += self._note(session, now, session.account.settle(now, done.outcome))
+            if self._settings.mode == "cpu":
+                profiles += self._note(session, now, session.account.settle(now, done.outcome))
+            else:
+                profiles += self.of_open(session, now) + _wall_time(session, done.window, done.outcome.quality)
         return profiles if goes_on else profiles + self.of_open(session, now)
 
     def of_open(self, session: Session, now: Moment) -> list[Profile]:
@@ -82,3 +91,19 @@ class Settlement:
         session.is_reported = True
         self._coverage.add_profile(now.monotonic_ns, profile)
         return [profile]
+
+
+def _wall_time(session: Session, window: Window | None, quality: Mapping[str, int]) -> list[Profile]:
+    """Return where the threads were, running or waiting: each look stands for the time until the next."""
+    if window is None or not window.samples:
+        return []
+    profile = Profile(
+        samples=window.samples,
+        sample_type="wall",
+        start_unix_ns=window.start_unix_ns,
+        duration_ns=window.duration_ns,
+        period_ns=window.period_ns,
+        attributes=session.process.attributes,
+        quality=quality,
+    )
+    return [profile]

@@ -141,9 +141,14 @@ def _build_loop(
 
 def _build_engine(sampling: SamplingSettings, pace: Pace, metrics: SelfMetrics) -> Engine:
     remote = RemoteEngine(
-        pace=pace, window_s=sampling.window_s, depth_max=sampling.depth_max, off_cpu_every=_OFF_CPU_EVERY
+        pace=pace,
+        window_s=sampling.window_s,
+        mode=sampling.mode,
+        depth_max=sampling.depth_max,
+        off_cpu_every=_OFF_CPU_EVERY,
     )
-    pyspy = PySpyEngine(rate_hz=sampling.rate_hz, window_s=sampling.window_s, pace=pace)
+    idle = sampling.mode == "wall"
+    pyspy = PySpyEngine(rate_hz=sampling.rate_hz, window_s=sampling.window_s, pace=pace, idle=idle)
     if sampling.engine == "auto":
         return AutoEngine(remote, pyspy, refused=partial(_count_refusal, metrics))
     return remote if sampling.engine == "remote" else pyspy

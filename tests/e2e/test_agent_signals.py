@@ -10,7 +10,7 @@ import uuid
 
 import pytest
 import yaml
-from agent_programs import Program, free_port, get_json, get_text, poll, running
+from agent_programs import Program, free_port, get_json, get_text, poll, running, workload
 from agent_sink import Sink
 
 from agent.procfs import TICK_NS, read_stat
@@ -154,6 +154,28 @@ def test_a_wrong_file_leaves_the_agent_as_it_is(tmp_path, service):
         agent.await_line("settings reloaded: sampling.rate_hz")
         poll(lambda: 1 == agent.metric('pyrometer_agent_reloads_total{outcome="applied"}'), what="a count", of=agent)
         assert (0, True) == (agent.stop()[0], True)
+
+
+def test_wall_mode_shows_who_waits(tmp_path, service):
+    """After a reload profiles are of wall time, with the thread that only waits; the CPU time goes on beside them."""
+    with Sink().serving() as sink, running(RunningAgent(tmp_path, service, sink.url)) as agent, workload(service):
+        agent.await_ready()
+        agent.write(sampling={"mode": "wall"})
+        agent.reload(expecting="settings reloaded: sampling.mode")
+        walls = poll(lambda: [one for one in sink.of(service) if one.sample_type == "wall"], what="wall time", of=agent)
+        profile = walls[0]
+        poll(lambda: _cpu_ns_after(sink, service, profile.start_unix_ns) > 0, what="CPU time", of=agent)
+        assert 0 == agent.stop()[0]
+
+    looks = profile.quality["pyrometer.window.looks"]
+    waits = sum(row.count for row in profile.samples if "wait_for_ever" in {frame.function for frame in row.stack})
+    assert looks > 0
+    assert looks == pytest.approx(waits, abs=2)
+
+
+def _cpu_ns_after(sink, service, start_unix_ns):
+    profiles = [one for one in sink.of(service) if one.sample_type == "cpu" and one.start_unix_ns > start_unix_ns]
+    return sum(sample.value for profile in profiles for sample in profile.samples)
 
 
 def test_a_new_collector_is_taken_with_what_waits(tmp_path, service):

@@ -76,7 +76,7 @@ class ScriptedAttachment:
         self._detached.wait(self._engine.window_s)
         self._engine.enter(-1)
         return Window(
-            samples=(Sample(stack=HOT, count=4, value=0),),
+            samples=(Sample(stack=HOT, count=4, value=200_000_000),),
             start_unix_ns=started,
             duration_ns=time.time_ns() - started,
             period_ns=50_000_000,
@@ -123,7 +123,7 @@ class Running:
 
     def stop(self):
         self.loop.stop()
-        self._thread.join(10.0)
+        self._thread.join(60.0)
         assert not self._thread.is_alive()
 
     def cpu_s(self, function, pid=None):
@@ -335,6 +335,23 @@ def test_the_same_failure_is_told_once(watch, start_process, caplog):
     wait_until(lambda: running.errors("permission") >= 4)
 
     assert [record.getMessage()[:8] for record in caplog.records if record.name == "agent.settlement"] == ["no right"]
+
+
+def test_wall_time_stands_beside_the_cpu_time(watch, start_process):
+    """In wall mode a look stands for its period, idle processes have looks too, and no CPU time is put on them."""
+    busy, idle = named(start_process, "wall", BUSY), named(start_process, "wall", WAITING)
+    running = watch(ScriptedEngine(), "wall", mode="wall")
+
+    def walls(process):
+        profiles = [each for each in list(running.profiles) if each.attributes["process.pid"] == process.pid]
+        return [each for each in profiles if each.sample_type == "wall"]
+
+    wait_until(lambda: walls(busy) and walls(idle) and running.cpu_s("[not sampled]", busy.pid) > 0.1)
+    for profile in walls(busy) + walls(idle):
+        assert (Sample(stack=HOT, count=4, value=4 * profile.period_ns),) == profile.samples
+        assert 2 == profile.quality[semconv.WINDOW_LATE]
+    cpu = [each for each in list(running.profiles) if each.sample_type == "cpu"]
+    assert {(0, "[not sampled]")} == {(row.count, row.stack[0].function) for each in cpu for row in each.samples}
 
 
 def test_a_process_that_ends_reports_its_last_cpu_time(watch, start_process):
