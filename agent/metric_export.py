@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from agent.export import Exporter
+from agent.host.cgroup_files import find_group_files
 from agent.host.cgroups import CgroupReader
 from agent.host.cpu import CpuReader
 from agent.host.disk import DiskReader
@@ -117,7 +118,7 @@ def host_reads(settings: MetricsSettings, metrics: SelfMetrics) -> Mapping[str, 
         "interfaces": partial(read_interfaces, metrics, devices_max=settings.devices_max),
         "connections": read_connections,
         "pressure": read_pressure,
-        "cgroups": CgroupReader(metrics, cgroups_max=settings.cgroups_max).read,
+        "cgroups": CgroupReader(metrics, find_group_files(), cgroups_max=settings.cgroups_max).read,
     }
 
 

@@ -56,10 +56,9 @@ def check_cgroups(files: HostFiles) -> Finding:
     if files.exists("sys/fs/cgroup/cgroup.controllers"):
         return ok("cgroups", "version 2: CPU throttling and memory events of each service can be read")
     if files.exists("sys/fs/cgroup"):
-        return warn(
+        return ok(
             "cgroups",
-            "version 1: CPU throttling and memory events of each service are not reported",
-            "start the kernel with systemd.unified_cgroup_hierarchy=1",
+            "version 1: CPU throttling and kills for lack of memory of each service can be read where accounted",
         )
     return warn("cgroups", "/sys/fs/cgroup is not there", "mount it; in a container share the host's")
 

@@ -125,6 +125,7 @@ def test_cgroups_and_pressure(files, tmp_path):
     """Version 2, version 1, nothing; pressure that is counted, and that is not."""
     assert "/sys/fs/cgroup is not there" in check_cgroups(files({})).text
     assert "version 1" in check_cgroups(files({"sys/fs/cgroup/cpu/tasks": "1"})).text
+    assert Level.OK == check_cgroups(files({"sys/fs/cgroup/cpu/tasks": "1"})).level
     assert Level.OK == check_cgroups(files({"sys/fs/cgroup/cgroup.controllers": "cpu memory"})).level
     assert Level.WARN == check_pressure(HostFiles(tmp_path)).level
     assert Level.OK == check_pressure(files({"proc/pressure/cpu": "some avg10=0.00"})).level

@@ -1,9 +1,16 @@
-"""systemd units and containers, read from made-up trees of cgroups version 2."""
+"""systemd units and containers, read from made-up trees of cgroups, and from this machine's."""
+
+import os
+import sys
+from pathlib import Path
 
 import pytest
+from agent_processes import BUSY, wait_until
 from host_tree import write_files
 
-from agent.host.cgroups import CgroupReader, find_cgroup2
+from agent.host.cgroup_files import LegacyFiles, UnifiedFiles, find_group_files
+from agent.host.cgroups import CgroupReader
+from agent.procfs import TICKS_PER_S
 from agent.selfmetrics import SelfMetrics
 from pyrometer import semconv
 
@@ -28,7 +35,7 @@ def paths(readings) -> set[str]:
 
 
 def a_reader(root, cgroups_max=64, metrics=None) -> CgroupReader:
-    return CgroupReader(metrics or SelfMetrics(), cgroups_max=cgroups_max, root=str(root))
+    return CgroupReader(metrics or SelfMetrics(), UnifiedFiles(str(root)), cgroups_max=cgroups_max)
 
 
 def test_a_service_with_limits(tmp_path):
@@ -104,11 +111,11 @@ def test_the_busiest_since_the_last_look_are_reported(tmp_path):
     assert metrics.value(semconv.AGENT_CGROUPS_IGNORED) == 2
 
 
-def test_without_version_2_or_with_a_limit_of_none_nothing_is_read(tmp_path):
-    """Version 1 alone, or metrics of units turned off."""
+def test_without_cgroups_or_with_a_limit_of_none_nothing_is_read(tmp_path):
+    """Nothing mounted, a mount that went away, or metrics of units turned off."""
     write_files(tmp_path / "a.service", {"cpu.stat": CPU.format(1)})
 
-    assert list(a_reader("").read()) == []
+    assert list(CgroupReader(SelfMetrics(), None, cgroups_max=64).read()) == []
     assert list(a_reader(tmp_path / "absent").read()) == []
     assert list(a_reader(tmp_path, 0).read()) == []
 
@@ -122,26 +129,134 @@ def test_folders_of_any_depth_and_name_do_no_harm(tmp_path):
     assert paths(a_reader(tmp_path).read()) == {f"/{odd}"}
 
 
+def a_reader_of_version_1(root) -> CgroupReader:
+    mounts = {"cpu": f"{root}/cpu,cpuacct", "cpuacct": f"{root}/cpu,cpuacct", "memory": f"{root}/memory"}
+    return CgroupReader(SelfMetrics(), LegacyFiles(mounts, f"{root}/unified"), cgroups_max=64)
+
+
+def test_version_1_tells_the_same(tmp_path):
+    """Each controller has a tree of its own, and its files other names and units; what is told is the same."""
+    write_files(
+        tmp_path / "cpu,cpuacct/docker" / ID,
+        {
+            "cpuacct.usage": "3010000000\n",
+            "cpuacct.stat": "user 200\nsystem 100\n",
+            "cpu.stat": "nr_periods 10\nnr_throttled 4\nthrottled_time 2500000000\n",
+            "cpu.cfs_quota_us": "50000\n",
+            "cpu.cfs_period_us": "100000\n",
+        },
+    )
+    write_files(
+        tmp_path / "memory/docker" / ID,
+        {
+            "memory.usage_in_bytes": "1000\n",
+            "memory.limit_in_bytes": "4000\n",
+            "memory.failcnt": "9\n",
+            "memory.oom_control": "oom_kill_disable 0\nunder_oom 0\noom_kill 1\n",
+        },
+    )
+    path = f"/docker/{ID}"
+
+    assert table(a_reader_of_version_1(tmp_path).read()) == {
+        (path, "linux.cgroup.cpu.time", "user"): 200 / TICKS_PER_S,
+        (path, "linux.cgroup.cpu.time", "system"): 100 / TICKS_PER_S,
+        (path, "linux.cgroup.cpu.periods"): 10,
+        (path, "linux.cgroup.cpu.throttled_periods"): 4,
+        (path, "linux.cgroup.cpu.throttled_time"): 2.5,
+        (path, "linux.cgroup.cpu.limit"): 0.5,
+        (path, "linux.cgroup.memory.usage"): 1000,
+        (path, "linux.cgroup.memory.limit"): 4000,
+        (path, "linux.cgroup.memory.events", "max"): 9,
+        (path, "linux.cgroup.memory.events", "oom_kill"): 1,
+    }
+
+
+def test_a_unit_that_version_1_accounts_in_part_has_that_part(tmp_path):
+    """No limit is none, and CPU time is that of version 2 where only that has the unit."""
+    unlimited = {"memory.usage_in_bytes": "1000\n", "memory.limit_in_bytes": "9223372036854771712\n"}
+    write_files(tmp_path / "memory/system.slice/shop.service", unlimited)
+    write_files(tmp_path / "unified/system.slice/shop.service", {"cpu.stat": CPU.format(5_000_000)})
+    write_files(tmp_path / "cpu,cpuacct/system.slice", {"cpu.cfs_quota_us": "-1\n", "cpu.cfs_period_us": "100000\n"})
+
+    assert table(a_reader_of_version_1(tmp_path).read()) == {
+        ("/system.slice/shop.service", "linux.cgroup.cpu.time", "user"): 5.0,
+        ("/system.slice/shop.service", "linux.cgroup.cpu.time", "system"): 0.0,
+        ("/system.slice/shop.service", "linux.cgroup.memory.usage"): 1000,
+    }
+
+
+@pytest.fixture
+def unit_of_version_1():
+    """A group in this kernel's own hierarchies of version 1; its name, and its folders."""
+    files = find_group_files()
+    name = f"pyrometer-test-{os.getpid()}.service"
+    folders = [Path(root) / name for root in files.roots] if isinstance(files, LegacyFiles) else []
+    try:
+        for folder in folders:
+            folder.mkdir()
+    except OSError:
+        folders = []
+    if not folders:
+        pytest.skip("groups of version 1 cannot be made here")
+    yield name, folders
+    for folder in folders:
+        wait_until(lambda folder=folder: not (folder / "cgroup.procs").read_text())
+        folder.rmdir()
+
+
+def test_the_kernel_s_own_accounts_of_version_1(unit_of_version_1, start_process):
+    """A process that works in a group has its CPU time and its memory there."""
+    name, folders = unit_of_version_1
+    process = start_process("/bin/sh", "-c", 'read line; exec "$0" -c "$1"', sys.executable, BUSY)
+    for folder in folders:
+        (folder / "cgroup.procs").write_text(str(process.pid))
+    process.stdin.write(b"\n")
+    process.stdin.flush()
+    reader = CgroupReader(SelfMetrics(), find_group_files(), cgroups_max=10_000)
+
+    def numbers():
+        return {key[1:]: value for key, value in table(reader.read()).items() if key[0] == f"/{name}"}
+
+    wait_until(lambda: numbers()["linux.cgroup.cpu.time", "user"] > 0.1)
+    assert numbers()["linux.cgroup.memory.usage",] > 0
+    process.kill()
+    process.wait()
+
+
+CGROUP = "/sys/fs/cgroup"
+V2 = f"30 23 0:26 / {CGROUP} rw - cgroup2 cgroup2 rw\n"
+HYBRID_V2 = f"31 23 0:28 / {CGROUP} rw - tmpfs tmpfs rw\n41 31 0:38 / {CGROUP}/unified rw - cgroup2 c rw\n"
+SYSTEMD = f"33 31 0:30 / {CGROUP}/systemd rw - cgroup cgroup rw,xattr,name=systemd\n"
+V1 = (
+    f"32 31 0:29 / {CGROUP}/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct\n"
+    f"34 31 0:31 / {CGROUP}/memory rw - cgroup cgroup rw,memory\n"
+)
+
+
 @pytest.mark.parametrize(
-    ("mounts", "expected"),
+    ("mounts", "roots"),
     [
-        ("30 23 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n", "/sys/fs/cgroup"),
-        (
-            "31 23 0:28 / /sys/fs/cgroup rw - tmpfs tmpfs rw\n41 31 0:38 / /sys/fs/cgroup/unified rw - cgroup2 c rw\n",
-            "/sys/fs/cgroup/unified",
-        ),
-        ("32 31 0:29 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu\n", ""),
-        ("nonsense - cgroup2 x\n", ""),
-        ("", ""),
+        (V2, [""]),
+        (HYBRID_V2 + SYSTEMD, ["/unified"]),
+        (V1 + SYSTEMD, ["/cpu,cpuacct", "/memory"]),
+        (HYBRID_V2 + V1 + SYSTEMD, ["/cpu,cpuacct", "/memory", "/unified"]),
+        (SYSTEMD, None),
+        ("nonsense - cgroup2 x\n", None),
+        ("", None),
     ],
 )
-def test_the_hierarchy_is_found_where_it_is_mounted(tmp_path, mounts, expected):
-    """Alone, beside version 1, or not at all."""
+def test_the_hierarchies_are_found_where_they_are_mounted(tmp_path, mounts, roots):
+    """Version 2 alone, beside a version 1 without controllers, version 1 alone or beside version 2, or none at all."""
     write_files(tmp_path, {"self/mountinfo": mounts})
+    found = find_group_files(str(tmp_path))
 
-    assert find_cgroup2(str(tmp_path)) == expected
+    assert (None if found is None else list(found.roots)) == (
+        None if roots is None else [CGROUP + root for root in roots]
+    )
 
 
 def test_this_machine_is_read_without_complaint():
     """Whatever is mounted here."""
-    assert all(reading.metric in semconv.METRICS for reading in CgroupReader(SelfMetrics(), cgroups_max=64).read())
+    reader = CgroupReader(SelfMetrics(), find_group_files(), cgroups_max=64)
+
+    assert all(reading.metric in semconv.METRICS for reading in reader.read())
