@@ -66,7 +66,7 @@ class Terminal:
         ioctl(0, termios.TIOCSCTTY, 0)
 
     def read_until(self, pattern: str) -> None:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while not re.search(pattern, self.text):
             assert time.monotonic() < deadline, f"no {pattern} in {self.text!r}"
             if select.select([self.master], [], [], 0.2)[0]:
@@ -74,7 +74,7 @@ class Terminal:
 
     def end(self) -> int:
         """Wait for the end, reading on so that it never blocks."""
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while self.process.poll() is None or select.select([self.master], [], [], 0)[0]:
             assert time.monotonic() < deadline, "it does not end"
             if select.select([self.master], [], [], 0.1)[0]:
@@ -145,7 +145,7 @@ def test_top_ends_with_the_process(tmp_path):
         assert "busy_service" in top.stdout.readline()
         process.kill()
         process.wait()
-        _, messages = top.communicate(timeout=30)
+        _, messages = top.communicate(timeout=120)
     assert (4, f"pyrometer: process {process.pid} has ended\n") == (top.returncode, messages)
 
 
@@ -158,7 +158,7 @@ def test_top_ends_with_an_interrupt(tmp_path):
         assert top.stdout is not None
         assert "busy_service" in top.stdout.readline()
         top.send_signal(signal.SIGINT)
-        top.communicate(timeout=30)
+        top.communicate(timeout=120)
     assert 0 == top.returncode
 
 

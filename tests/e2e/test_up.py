@@ -20,10 +20,11 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from pyrometer.up.lock import lock_data_directory
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
 
-READY_S = 60.0
-DATA_S = 60.0
+# Long enough for a machine that is busy with other things.
+READY_S = 150.0
+DATA_S = 150.0
 # A comparison needs time buckets, and samples: on a machine full of other Python processes it takes minutes.
 CHECK_S = 240.0
 OTHER_PORTS = ("--dashboard-port", "0", "--agent-port", "0")
@@ -197,7 +198,7 @@ def test_a_second_up_on_the_same_data_says_who_is_there(up):
         capture_output=True,
         text=True,
         check=False,
-        timeout=30,
+        timeout=120,
     )
 
     assert result.returncode == 2
@@ -217,7 +218,7 @@ def test_a_taken_port_is_reported_with_its_holder(up, tmp_path):
         capture_output=True,
         text=True,
         check=False,
-        timeout=30,
+        timeout=120,
     )
 
     assert result.returncode == 2
@@ -279,12 +280,12 @@ def test_a_killed_collector_comes_back_with_all_it_acknowledged(up):
     sender.start()
     try:
         before = up.pid_of("collector run")
-        wait_for(lambda: sender.acknowledged >= 200, "200 acknowledged spans", 30.0)
+        wait_for(lambda: sender.acknowledged >= 200, "200 acknowledged spans", DATA_S)
 
         os.kill(before, signal.SIGKILL)
         up.wait_for_line("collector   ", READY_S, count=2)
         back_with = sender.acknowledged
-        wait_for(lambda: sender.acknowledged >= back_with + 50, "50 more after the restart", 30.0)
+        wait_for(lambda: sender.acknowledged >= back_with + 50, "50 more after the restart", DATA_S)
     finally:
         sender.enough.set()
         sender.join()
@@ -293,7 +294,7 @@ def test_a_killed_collector_comes_back_with_all_it_acknowledged(up):
         rows = (up.get("/services") or {"services": []})["services"]
         return sum(row["requests"] for row in rows if row["service"] == service)
 
-    wait_for(lambda: stored() >= sender.acknowledged, f"{sender.acknowledged} spans, not {stored()}", 30.0)
+    wait_for(lambda: stored() >= sender.acknowledged, f"{sender.acknowledged} spans, not {stored()}", DATA_S)
     assert stored() <= sender.sent
     assert up.pid_of("collector run") != before
     assert "collector was killed by SIGKILL; starting it again in" in up.text
@@ -347,7 +348,7 @@ def test_sigterm_stops_everything_within_ten_seconds(up):
     began = time.monotonic()
     up.process.send_signal(signal.SIGTERM)
 
-    assert up.process.wait(15) == 0
+    assert up.process.wait(60) == 0
 
     assert time.monotonic() - began < 10.0
     assert up.alive() == {}

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 SPIN = """
 import sys, time
 def hot(until):
