@@ -16,6 +16,8 @@ _STEPS_MAX: Final = 300
 _TINY: Final = 1e-300
 _NEWTON_STEPS_MAX: Final = 60
 _NEWTON_TOLERANCE: Final = 1e-12
+_STIRLING_FROM: Final = 10
+_HALF_LOG_2_PI: Final = 0.5 * math.log(2 * math.pi)
 
 
 def two_sided_p(t: NDArray[np.float64], degrees: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -68,9 +70,30 @@ def normal_quantile(confidence: float) -> float:
 
 
 def _density(t: NDArray[np.float64], degrees: NDArray[np.float64]) -> NDArray[np.float64]:
-    log_scale = np.array([math.lgamma((df + 1) / 2) - math.lgamma(df / 2) for df in degrees])
+    log_scale = _log_gamma((degrees + 1) / 2) - _log_gamma(degrees / 2)
     density: NDArray[np.float64] = np.exp(log_scale - (degrees + 1) / 2 * np.log1p(t * t / degrees))
     return density / np.sqrt(math.pi * degrees)
+
+
+def _log_gamma(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """
+    Return the logarithm of the gamma function of numbers above 0, to 14 digits.
+
+    Source: Abramowitz & Stegun, Handbook of Mathematical Functions, 6.1.41 (Stirling's series), after 6.1.15 has brought
+    small arguments to where it converges fast.
+    """
+    raised, y = np.zeros_like(x), np.array(x)
+    for _ in range(_STIRLING_FROM):
+        small = y < _STIRLING_FROM
+        if not small.any():
+            break
+        raised[small] += np.log(y[small])
+        y[small] += 1
+    inverse = 1 / y
+    square = inverse * inverse
+    series = inverse * (1 / 12 - square * (1 / 360 - square * (1 / 1260 - square * (1 / 1680 - square / 1188))))
+    result: NDArray[np.float64] = (y - 0.5) * np.log(y) - y + _HALF_LOG_2_PI + series - raised
+    return result
 
 
 def _incomplete_beta(a: NDArray[np.float64], b: float, x: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -80,7 +103,7 @@ def _incomplete_beta(a: NDArray[np.float64], b: float, x: NDArray[np.float64]) -
     swap = x > (a + 1) / (a + b + 2)
     p, q = np.where(swap, b_array, a), np.where(swap, a, b_array)
     z = np.where(swap, 1 - x, x)
-    log_beta = np.array([math.lgamma(u) + math.lgamma(v) - math.lgamma(u + v) for u, v in zip(p, q, strict=True)])
+    log_beta = _log_gamma(p) + _log_gamma(q) - _log_gamma(p + q)
     with np.errstate(divide="ignore", invalid="ignore"):
         front = np.exp(p * np.log(z) + q * np.log1p(-z) - log_beta) / p
         part = np.where(z <= 0, 0.0, front * _continued_fraction(p, q, z))
