@@ -79,8 +79,8 @@ def _log_gamma(x: NDArray[np.float64]) -> NDArray[np.float64]:
     """
     Return the logarithm of the gamma function of numbers above 0, to 14 digits.
 
-    Source: Abramowitz & Stegun, Handbook of Mathematical Functions, 6.1.41 (Stirling's series), after 6.1.15 has brought
-    small arguments to where it converges fast.
+    Source: Abramowitz & Stegun, Handbook of Mathematical Functions, 6.1.41 (Stirling's series), after 6.1.15 has
+    brought small arguments to where it converges fast.
     """
     raised, y = np.zeros_like(x), np.array(x)
     for _ in range(_STIRLING_FROM):
