@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from collector.api.app import Api
+from collector.api.watched import watched_by
 from collector.auth.guard import Guard
 from collector.auth.tls import server_context
 from collector.auth.tokens import DEFAULT_TENANT
@@ -38,6 +39,7 @@ from collector.store.protocol import Store
 from collector.store.server import ServerStore
 from collector.tracing import own_tracer
 from collector.wal import WriteAheadLog
+from collector.watching import Watcher
 from pyrometer.addresses import is_loopback
 from pyrometer.errors import ConfigError
 
@@ -99,6 +101,7 @@ def run(settings: CollectorSettings) -> None:
             tracer=stack.enter_context(own_tracer(settings.traces)),
             webhooks=webhooks,
         )
+        stack.enter_context(_watcher(settings, api, opening, stores, metrics))
         applications = [(Router(receiver, profile_receiver, health, receiver if api_listener else api), listener)]
         if api_listener:
             applications.append((Router(api, profile_receiver, health, api), api_listener))
@@ -108,6 +111,17 @@ def run(settings: CollectorSettings) -> None:
         stack.enter_context(TokenWatch(settings.auth, guard))
         serve(applications, connections_max=settings.http.connections_max, tls=tls, grpc_server=grpc_server)
         opening.raise_failure()
+
+
+def _watcher(
+    settings: CollectorSettings, api: Api, opening: Opening, tenants: Iterable[str], metrics: CollectorMetrics
+) -> Watcher:
+    stopping = threading.Event()
+    watched = {
+        tenant: watched_by(api.context_of(tenant), opened=opening.opened(tenant), stopping=stopping)
+        for tenant in tenants
+    }
+    return Watcher(watched, settings.watch, metrics, stopping)
 
 
 def _grpc_server(settings: CollectorSettings, intake: Intake, address: tuple[str, int] | None) -> OtlpGrpcServer | None:

@@ -44,6 +44,13 @@ class CollectorMetrics:
             registry=self.registry,
             buckets=_SECONDS_BUCKETS,
         )
+        self.scans = self._counter("scans", "Services that were scanned without being asked to.", "result")
+        self.scan_seconds = Histogram(
+            "pyrometer_collector_scan_seconds",
+            "Time to scan one service.",
+            registry=self.registry,
+            buckets=_SECONDS_BUCKETS,
+        )
         self._wal_bytes = self._gauge("wal_bytes", "Bytes in the log that are not yet in the database.", "signal")
         self._queue_length = self._gauge("queue_length", "Sealed segments that wait for the database.", "signal")
         self._senders = self._gauge("senders", "Senders of which it is known what they have had stored.", "signal")

@@ -17,6 +17,7 @@ from collector.store.protocol import QueryLimits
 from collector.store.retention import RetentionSettings
 from collector.tracing import TracesSettings
 from collector.wal import LogLimits
+from collector.watching import WatchSettings
 from pyrometer.addresses import parse_listen_address
 from pyrometer.errors import ConfigError
 from pyrometer.state import home_state_directory, state_directory
@@ -209,6 +210,7 @@ class CollectorSettings(Struct, forbid_unknown_fields=True, frozen=True, kw_only
     api: ApiLimits = ApiLimits()
     traces: TracesSettings = TracesSettings()
     webhooks: WebhookSettings = WebhookSettings()
+    watch: WatchSettings = WatchSettings()
 
 
 def data_directory(settings: CollectorSettings, environment: Mapping[str, str] | None = None) -> Path:

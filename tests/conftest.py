@@ -14,6 +14,8 @@ import pytest
 os.environ["PYROMETER_COLLECTOR_LOG__SEGMENT_AGE_MAX_S"] = "0.3"
 # Collectors of tests run side by side: those that serve gRPC say where.
 os.environ["PYROMETER_COLLECTOR_GRPC__ADDRESS"] = '""'
+# What a test finds recorded is what it recorded.
+os.environ["PYROMETER_COLLECTOR_WATCH__INTERVAL_S"] = "0"
 # As in the real dashboard: Streamlit would parse each page for bare expressions, which two threads cannot do at once.
 os.environ["STREAMLIT_RUNNER_MAGIC_ENABLED"] = "false"
 # Started in the background, a shell hands down an ignored SIGINT; the tests of Ctrl-C need it as a terminal gives it.

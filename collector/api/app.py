@@ -100,6 +100,10 @@ class Api:
         self._free = threading.BoundedSemaphore(limits.requests_max)
         self._openapi = openapi_json()
 
+    def context_of(self, tenant: str) -> Context:
+        """Return what handlers work with, for one tenant."""
+        return replace(self._context, store=self._stores[tenant])
+
     @staticmethod
     def serves(path: str) -> bool:
         """Return whether a path belongs to the query API, known or not."""
@@ -147,7 +151,7 @@ class Api:
         if path == OPENAPI_PATH:
             return Response(status=HTTPStatus.OK, content_type=JSON_TYPE, body=self._openapi)
         route = _ROUTES[path]
-        context = self._context_of(scope, route.role)
+        context = self._authorised_context(scope, route.role)
         query = parse_query(self._query_string(scope), route.query)
         headers = _headers(scope)
         content_type, encode = _encoding(route, headers.get("accept", ""))
@@ -157,7 +161,7 @@ class Api:
         )
 
     async def _write(self, route: WriteRoute, scope: Scope, receive: Receive) -> Response:
-        context = self._context if route.signed else self._context_of(scope, route.role)
+        context = self._context if route.signed else self._authorised_context(scope, route.role)
         query, headers = parse_query(self._query_string(scope), route.query), _headers(scope)
         check_media_type(headers, route.media_types)
         bytes_max = self._limits.body_bytes_max
@@ -168,13 +172,13 @@ class Api:
 
         return await self._in_thread(lambda: self._answer(work, JSON_TYPE, msgspec.json.encode, zipped=False))
 
-    def _context_of(self, scope: Scope, role: Role) -> Context:
+    def _authorised_context(self, scope: Scope, role: Role) -> Context:
         """Return the context of who asks, with the store of that tenant and no other; before the body is read."""
         try:
             principal = self._guard.authorise(dict(scope.get("headers", ())), role)
         except DeniedError as error:
             raise ProblemError(error.status, str(error), error.headers()) from error
-        return replace(self._context, store=self._stores[principal.tenant])
+        return self.context_of(principal.tenant)
 
     def _query_string(self, scope: Scope) -> bytes:
         query_string: bytes = scope.get("query_string", b"")

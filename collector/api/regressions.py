@@ -50,15 +50,20 @@ def post_regression(context: Context, _: NoQuery, posted: Posted) -> Regressions
     return _answer(context, [changed])
 
 
-def record_scan(context: Context, query: DetectQuery, _: Posted) -> DetectAnswer:
-    """Answer ``POST /detect``: scan, and keep what was found."""
+def post_detect(context: Context, query: DetectQuery, _: Posted) -> DetectAnswer:
+    """Answer ``POST /detect``."""
+    return answer_of(context, query, record_scan(context, query))
+
+
+def record_scan(context: Context, query: DetectQuery) -> ServiceScan:
+    """Scan a service and keep what was found."""
     found = scan_service(context, query)
     scan = _scan(context, query.service, found)
     with context.writing:
         known = read_tickets(context.rows, services=[query.service], rows_max=context.limits.rows_max)
         before = {ticket.ticket_id: ticket for ticket in known}
         _write(context, [each for each in merge(scan, known) if each != before.get(each.ticket_id)])
-    return answer_of(context, query, found)
+    return found
 
 
 def _scan(context: Context, service: str, found: ServiceScan) -> Scan:

@@ -33,7 +33,7 @@ from collector.api.parameters import (
     WebhookQuery,
 )
 from collector.api.posted import Posted
-from collector.api.regressions import post_regression, record_scan, regressions
+from collector.api.regressions import post_detect, post_regression, regressions
 from collector.api.services import services
 from collector.api.store import store
 from collector.api.suspects import suspects
@@ -224,7 +224,7 @@ WRITE_ROUTES: Final[tuple[WriteRoute, ...]] = (
         query=DetectQuery,
         body=None,
         answer=DetectAnswer,
-        handle=record_scan,
+        handle=post_detect,
     ),
     WriteRoute(
         path="/regressions",

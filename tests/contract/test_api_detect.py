@@ -105,6 +105,24 @@ def test_what_is_recorded_is_kept_once(collector):
     assert 2 == len(kept())
 
 
+def test_what_got_worse_is_recorded_without_being_asked_for(tmp_path):
+    """The collector scans by itself what sent something of late, one service after another."""
+    store = EmbeddedStore(tmp_path)
+    migrate(store)
+    writer = ReleaseWriter(store, int(time.time()) // 10 * 10 - BUCKETS * 10)
+    for service, ms in (("steady", FUNCTIONS["step_5"]), ("slower", 13.0)):
+        writer.release(service, "1", cpu_ms=FUNCTIONS, spans=False)
+        writer.release(service, "2", cpu_ms={**FUNCTIONS, "step_5": ms}, spans=False)
+    store.close()
+    with running_collector(tmp_path, PYROMETER_COLLECTOR_WATCH__INTERVAL_S="0.2") as collector:
+        counter = "pyrometer_collector_scans_total"
+        collector.wait_until(lambda: collector.metric(counter, result="done") >= 4, "scanning twice")
+        body = CollectorClient(collector.url, 30).raw("regressions", {}, media_type="application/json")
+        found = json.loads(body)["regressions"]
+        assert [(row["finding"]["service"], row["finding"]["name"]) for row in found] == [("slower", "step_5")]
+        assert 0 == collector.metric(counter, result="failed")
+
+
 def test_wrong_use_and_failures_are_named(collector):
     """Flags of the other kind of search are refused; a service that cannot be scanned is named, with exit code 1."""
     assert (2, 2) == (run(collector, "--fdr", "0.1").returncode, run(collector, "--csv", "-").returncode)
