@@ -176,6 +176,7 @@ def open_stores(
                     connections_max=connections_max,
                     database=name,
                     runs_already=not is_default,
+                    backups_dir=settings.store.backups_directory(data_dir),
                 ),
             )
 

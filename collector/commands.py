@@ -88,6 +88,34 @@ def migrate(config_path: Path | None, data_dir: str | None, status: bool, dry_ru
                 click.echo(f"{line}{of_whom}")
 
 
+@command.command("restore")
+@click.argument("name")
+@_CONFIG_OPTION
+@_DATA_DIR_OPTION
+@click.option("--tenant", metavar="NAME", default="default", show_default=True, help="Whose database.")
+def restore(name: str, config_path: Path | None, data_dir: str | None, tenant: str) -> None:
+    """
+    Bring the backup NAME back into a database that holds no rows, while no collector runs on it.
+
+    The backup must lie where backups are written: in DATA_DIR/backups, or where the settings say.
+    """
+    settings = _load(config_path, {"data_dir": data_dir})
+    from collector import app  # noqa: PLC0415
+    from collector.store.backup import restore_backup  # noqa: PLC0415
+
+    directory = data_directory(settings)
+    tenants = Guard(settings.auth.entries()).tenants
+    if tenant not in tenants:
+        raise click.UsageError(f"there is no tenant {tenant!r}; there are {', '.join(sorted(tenants))}")
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(app.locked_directory(directory))
+        for found, store in app.open_stores(settings, directory, tenants):
+            stack.enter_context(contextlib.closing(store))
+            if found == tenant:
+                restore_backup(store, name)
+    click.echo(f"restored {name}; start the collector")
+
+
 def _load(config_path: Path | None, flags: dict[str, Any]) -> CollectorSettings:
     settings = load_settings(
         CollectorSettings, program="collector", path=config_path, environment=os.environ, flags=flags

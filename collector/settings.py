@@ -98,6 +98,7 @@ class StoreSettings(Struct, forbid_unknown_fields=True, frozen=True, kw_only=Tru
     url_file: str = ""
     cluster: str = ""
     cluster_keeper: bool = True
+    backups_dir: str = ""
     connections_max: Annotated[int, Meta(ge=4, le=1000)] = 8
     query_seconds_max: Annotated[int, Meta(ge=1, le=3600)] = 30
     query_rows_max: Annotated[int, Meta(ge=1000, le=100_000_000)] = 2_000_000
@@ -131,6 +132,10 @@ class StoreSettings(Struct, forbid_unknown_fields=True, frozen=True, kw_only=Tru
         if not (self.url or self.url_file):
             raise ConfigError("store.cluster is set, and no server: name one of the cluster's in store.url")
         return Cluster(self.cluster, keeper=self.cluster_keeper)
+
+    def backups_directory(self, data_dir: Path) -> Path:
+        """Return where the embedded database may write backups."""
+        return Path(self.backups_dir).expanduser().absolute() if self.backups_dir else data_dir / "backups"
 
     def limits(self) -> QueryLimits:
         """Return what one query may use."""

@@ -26,7 +26,7 @@ from pyrometer.api import (
 from pyrometer.api_cost import CostAnswer, CostBy
 from pyrometer.api_detect import DetectAnswer
 from pyrometer.api_events import EventBody, EventStored
-from pyrometer.api_store import StoreAnswer
+from pyrometer.api_store import BackupBody, BackupsAnswer, StoreAnswer
 from pyrometer.api_suspects import SuspectsAnswer
 from pyrometer.errors import ConfigError, PyrometerError, UnreachableError
 
@@ -233,6 +233,14 @@ class CollectorClient:
     def store(self, *, limit: int) -> StoreAnswer:
         """Return what the database takes on the disk; asks for a token that may administer."""
         return self._ask("/store", {"limit": limit}, StoreAnswer)
+
+    def backups(self) -> BackupsAnswer:
+        """Return the backups since the database was started, the newest first."""
+        return self._ask("/store/backups", {}, BackupsAnswer)
+
+    def post_backup(self, name: str) -> BackupBody:
+        """Begin a backup."""
+        return self._ask("/store/backups", {}, BackupBody, posted={"name": name})
 
     def _ask(
         self, route: str, parameters: Parameters, answer_type: type[Answer], *, posted: dict[str, str] | None = None

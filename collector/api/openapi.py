@@ -84,7 +84,7 @@ def _operation(route: Route) -> dict[str, Any]:
     for media_type, _ in route.encodings:
         content[media_type] = {"schema": {"type": "string", "contentMediaType": media_type}}
     return {
-        "operationId": route.path.strip("/"),
+        "operationId": route.path.strip("/").replace("/", "_"),
         "summary": route.summary,
         "parameters": parameters_of(route.query),
         "responses": {

@@ -98,9 +98,9 @@ class LatencyQuery(ServiceQuery, kw_only=True, frozen=True):
 
 
 class StoreQuery(msgspec.Struct, kw_only=True, frozen=True):
-    """Parameters of ``/store``."""
+    """Parameters of ``/store`` and ``/store/backups``."""
 
-    limit: Annotated[int, Meta(ge=1, le=10_000, description="Most rows of `services`.")] = 100
+    limit: Annotated[int, Meta(ge=1, le=10_000, description="Most rows of `services`, most backups.")] = 100
 
 
 class HostsQuery(RangeQuery, kw_only=True, frozen=True):

@@ -7,6 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from collector.api import arrow
+from collector.api.backups import backups, post_backup
 from collector.api.compare import compare
 from collector.api.context import Context
 from collector.api.cost import cost
@@ -52,7 +53,7 @@ from pyrometer.api_cost import CostAnswer
 from pyrometer.api_detect import DetectAnswer
 from pyrometer.api_events import EventBody, EventsAnswer, EventStored
 from pyrometer.api_regressions import RegressionBody, RegressionsAnswer
-from pyrometer.api_store import StoreAnswer
+from pyrometer.api_store import BackupBody, BackupsAnswer, StoreAnswer
 from pyrometer.api_suspects import SuspectsAnswer
 
 JSON_TYPE: Final = "application/json"
@@ -207,6 +208,14 @@ ROUTES: Final[tuple[Route, ...]] = (
         handle=store,
         role=Role.ADMIN,
     ),
+    Route(
+        path="/store/backups",
+        summary="Backups since the database was started, and how they went. For administrators.",
+        query=StoreQuery,
+        answer=BackupsAnswer,
+        handle=backups,
+        role=Role.ADMIN,
+    ),
 )
 
 WRITE_ROUTES: Final[tuple[WriteRoute, ...]] = (
@@ -232,6 +241,13 @@ WRITE_ROUTES: Final[tuple[WriteRoute, ...]] = (
         body=RegressionBody,
         answer=RegressionsAnswer,
         handle=post_regression,
+    ),
+    WriteRoute(
+        path="/store/backups",
+        summary="Begin a backup of the database.",
+        answer=BackupBody,
+        handle=post_backup,
+        body=BackupBody,
     ),
     WriteRoute(
         path="/webhooks/github",

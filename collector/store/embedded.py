@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
+from xml.sax.saxutils import escape
 
 import chdb
 import pyarrow as pa
@@ -35,6 +36,7 @@ class EmbeddedStore:
         connections_max: Connections at a time.
         database: Its name, a plain word; each tenant has one of its own.
         runs_already: Another store of this process has the directory open.
+        backups_dir: Where backups may be written; None: nowhere.
     """
 
     def __init__(
@@ -45,8 +47,12 @@ class EmbeddedStore:
         connections_max: int = 8,
         database: str = DATABASE,
         runs_already: bool = False,
+        backups_dir: Path | None = None,
     ) -> None:
         self._path = data_dir / "clickhouse"
+        self._target = str(self._path)
+        if backups_dir is not None:
+            self._target += f"?config-file={_write_config(data_dir / 'clickhouse.xml', backups_dir)}"
         self._database = database
         self._path.mkdir(parents=True, exist_ok=True)
         if not runs_already and (missing := mend_deduplication_logs(self._path)):
@@ -54,9 +60,10 @@ class EmbeddedStore:
         self._limits = limits or QueryLimits()
         self._types: dict[str, dict[str, str]] = {}
         self._types_lock = threading.Lock()
+        self._backups: list[chdb.state.sqlitelike.Connection] = []
         with _errors():
             # Stays open: with its last connection the engine ends.
-            self._anchor = chdb.connect(str(self._path))
+            self._anchor = chdb.connect(self._target)
             self._anchor.query(f"CREATE DATABASE IF NOT EXISTS {database}")
         # After an error a connection is not used again: chdb may give the rest of the failed answer before the next.
         self._pool: Pool[chdb.state.sqlitelike.Connection] = Pool(
@@ -102,6 +109,16 @@ class EmbeddedStore:
         with self._types_lock:
             self._types.clear()
 
+    def begin_backup(self, place: str) -> None:
+        """Begin a backup; see Store."""
+        if not self.select("SELECT 1 AS one FROM system.backups WHERE status = 'CREATING_BACKUP' LIMIT 1"):
+            self._close_backups()
+        # The query goes on, and its connection refuses all others until it has ended.
+        connection = self._connect()
+        self._backups.append(connection)
+        with _errors():
+            connection.query(f"BACKUP DATABASE {self._database} TO {place} ASYNC")
+
     def select(self, statement: str) -> list[dict[str, Any]]:
         """Run one fixed SELECT; see Store."""
         with self._pool.connection() as connection, _errors():
@@ -114,7 +131,12 @@ class EmbeddedStore:
     def close(self) -> None:
         """Close all connections; with the last one the engine ends."""
         self._pool.close()
+        self._close_backups()
         self._anchor.close()
+
+    def _close_backups(self) -> None:
+        while self._backups:
+            self._backups.pop().close()
 
     def _answer(
         self, name: str, parameters: Mapping[str, Parameter], output_format: str, settings: Mapping[str, str | int]
@@ -127,7 +149,7 @@ class EmbeddedStore:
 
     def _connect(self) -> Any:
         with _errors():
-            connection = chdb.connect(str(self._path))
+            connection = chdb.connect(self._target)
             connection.query(f"USE {self._database}")
         return connection
 
@@ -151,6 +173,16 @@ class EmbeddedStore:
             with self._types_lock:
                 self._types[table] = known
         return known
+
+
+def _write_config(path: Path, backups_dir: Path) -> Path:
+    """Write the engine's configuration, which says nothing but where backups may lie, and return its path."""
+    allowed = escape(str(backups_dir))
+    text = f"<clickhouse><backups><allowed_path>{allowed}</allowed_path></backups></clickhouse>\n"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
+        path.write_text(text, encoding="utf-8")
+    return path
 
 
 def _insert_settings(token: str) -> str:

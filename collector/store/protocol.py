@@ -141,6 +141,14 @@ class Store(Protocol):
     def execute(self, statement: str) -> None:
         """Run one statement without parameters or result."""
 
+    def begin_backup(self, place: str) -> None:
+        """
+        Begin a backup of this database to a place, in SQL; the engine's table of backups says how it goes.
+
+        Raises:
+            StoreError: If this database cannot be backed up as a whole.
+        """
+
     def select(self, statement: str) -> list[dict[str, Any]]:
         """Run one fixed SELECT without parameters: for migrations and tests."""
 

@@ -137,6 +137,12 @@ class ServerStore:
         with self._pool.connection() as client, self._errors():
             client.execute(statement)
 
+    def begin_backup(self, place: str) -> None:
+        """Begin a backup; see Store. Of a cluster one server holds only a part."""
+        if self._cluster:
+            raise StoreError("one server of a cluster holds a part of the data: use ClickHouse's BACKUP ... ON CLUSTER")
+        self.execute(f"BACKUP DATABASE {self._address.database} TO {place} ASYNC")
+
     def select(self, statement: str) -> list[dict[str, Any]]:
         """Run one fixed SELECT; see Store."""
         return self._rows(statement, {}, {})
