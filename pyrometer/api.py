@@ -12,6 +12,14 @@ import msgspec
 
 API_PREFIX = "/api/v1"
 
+# Both at the same moments; the same hours of the week, or of the day; or one after the other.
+Matching = Literal["side_by_side", "hour_of_week", "hour_of_day", "apart"]
+MATCHING_WORDS: dict[Matching, str] = {
+    "side_by_side": "side by side, paired by time",
+    "hour_of_week": "one after the other, paired by hour of the week",
+    "hour_of_day": "one after the other, paired by hour of the day",
+    "apart": "one after the other",
+}
 Verdict = Literal["regression", "improvement", "no_change", "not_enough_data"]
 
 
@@ -298,6 +306,7 @@ class CompareAnswer(msgspec.Struct, kw_only=True):
     of observed process time). ``requests_per_second`` is the service's traffic, all releases, that prices assume.
     ``cpu`` is the service as a whole, CPU milliseconds per unit of work. ``assumptions``: what prices rest on, a
     sentence each.
+    ``matching``: which moments were held against each other; ``paired``: whether any were.
     Regressions stand first, then improvements, then the rest, each by the size of the price; functions are ordered by
     their own time, so that those which only call a function that changed stand further down.
     """
@@ -307,6 +316,7 @@ class CompareAnswer(msgspec.Struct, kw_only=True):
     baseline: str
     candidate: str
     paired: bool
+    matching: Matching
     buckets: int
     bucket_s: int
     confidence: float

@@ -49,6 +49,7 @@ def compare(context: Context, query: CompareQuery) -> CompareAnswer:
         baseline=query.baseline,
         candidate=query.candidate,
         paired=selection.paired,
+        matching=selection.matching,
         buckets=min(len(selection.baseline), len(selection.candidate)),
         bucket_s=data.bucket_s,
         confidence=context.limits.compare.confidence,

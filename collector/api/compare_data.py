@@ -131,7 +131,7 @@ class _Reader:
                 extent = intersection(extent, self._extent(version, "spans"))
             seen = {start for start, row in buckets.items() if source == "spans" or row["observed_ns"] > 0}
             usable.append(whole_buckets(seen, extent, self._bucket_s) if extent else set())
-        return select_buckets(usable[0], usable[1], buckets_min=self._settings.buckets_min)
+        return select_buckets(usable[0], usable[1], buckets_min=self._settings.buckets_min, bucket_s=self._bucket_s)
 
     def _traffic(self) -> tuple[dict[tuple[str, str], float], float]:
         """Return requests per second of each operation, and of the service (its server spans)."""
@@ -229,6 +229,12 @@ class _Reader:
             self._notes.append(
                 f"The releases did not run at the same time:"
                 f" their {what} also differs by what differed between the times."
+            )
+        elif selection.matching != "side_by_side":
+            apart_s = abs(selection.candidate[0] - selection.baseline[0])
+            self._notes.append(
+                f"The releases did not run at the same time: their {what} was compared at the same"
+                f" {selection.matching.replace('_', ' ')}, {apart_s // 86_400} days apart."
             )
 
     def _note_one_sided(self, names: list[str]) -> None:

@@ -5,7 +5,7 @@ from typing import Final
 
 from collector.check.report import Item, Price, Report
 from collector.check.suspects import with_suspects
-from pyrometer.api import Change, CompareAnswer, FunctionChange, OperationChange, Verdict
+from pyrometer.api import MATCHING_WORDS, Change, CompareAnswer, FunctionChange, OperationChange, Verdict
 from pyrometer.client import CollectorClient
 from pyrometer.errors import TargetNotFoundError
 from pyrometer.text import printable
@@ -73,8 +73,7 @@ def report_of(answer: CompareAnswer) -> Report:
 def _moments(answer: CompareAnswer) -> str:
     if not answer.buckets:
         return f"no whole bucket of {answer.bucket_s} s yet"
-    ran = "side by side, paired by time" if answer.paired else "one after the other"
-    return f"{answer.buckets:,} buckets of {answer.bucket_s} s; the releases ran {ran}"
+    return f"{answer.buckets:,} buckets of {answer.bucket_s} s; the releases ran {MATCHING_WORDS[answer.matching]}"
 
 
 def _service_item(answer: CompareAnswer, work: str) -> Item:

@@ -3,10 +3,21 @@
 from dataclasses import dataclass
 from typing import Final
 
+from pyrometer.api import Matching
+
 # Steps a reader knows from a clock; no two neighbours are more than twice apart but 3 to 6 h, 12 h to 1 d.
 _STEPS_S: Final = (10, 20, 30, 60, 120, 180, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400)
 _BUCKETS_MAX: Final = 60
-# Side by side: most of what the shorter release has lies in common buckets.
+_DAY_S: Final = 86_400
+_WEEK_S: Final = 7 * _DAY_S
+_WEEKS_APART_MAX: Final = 13
+# How much later the candidate's bucket is than its partner, by what the two have in common; the best first.
+_SHIFTS_S: Final[tuple[tuple[Matching, tuple[int, ...]], ...]] = (
+    ("side_by_side", (0,)),
+    ("hour_of_week", tuple(sign * n * _WEEK_S for n in range(1, _WEEKS_APART_MAX + 1) for sign in (1, -1))),
+    ("hour_of_day", tuple(sign * n * _DAY_S for n in range(1, 7) for sign in (1, -1))),
+)
+# Side by side, or matched: most of what the shorter release has has a partner.
 _COMMON_SHARE_MIN: Final = 0.5
 
 
@@ -25,11 +36,21 @@ class Extent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """The starts of the buckets to compare, Unix seconds, ascending; when *paired* both are the same."""
+    """
+    The starts of the buckets to compare, Unix seconds, ascending.
+
+    Attributes:
+        matching: Which moments are held against each other; unless apart, the n-th bucket of both belong together.
+    """
 
     baseline: list[int]
     candidate: list[int]
-    paired: bool
+    matching: Matching = "apart"
+
+    @property
+    def paired(self) -> bool:
+        """Whether the n-th buckets of both releases belong together."""
+        return self.matching != "apart"
 
 
 def intersection(first: Extent | None, second: Extent | None) -> Extent | None:
@@ -54,10 +75,19 @@ def whole_buckets(seen: set[int], extent: Extent, bucket_s: int) -> set[int]:
     return {start for start in seen if first < start < last}
 
 
-def select_buckets(baseline: set[int], candidate: set[int], *, buckets_min: int) -> Selection:
-    """Return the common buckets when the releases ran side by side, else all of each."""
-    common = sorted(baseline & candidate)
-    shorter = min(len(baseline), len(candidate))
-    if len(common) >= max(buckets_min, _COMMON_SHARE_MIN * shorter):
-        return Selection(baseline=common, candidate=common, paired=True)
-    return Selection(baseline=sorted(baseline), candidate=sorted(candidate), paired=False)
+def select_buckets(baseline: set[int], candidate: set[int], *, buckets_min: int, bucket_s: int) -> Selection:
+    """
+    Return the common buckets when the releases ran side by side, else those of the same hours, else all of each.
+
+    Releases that ran one after the other are held against each other at the same hour of the week, or else of the day:
+    the fewest whole weeks or days apart that give most buckets a partner.
+    """
+    needed = max(buckets_min, _COMMON_SHARE_MIN * min(len(baseline), len(candidate)))
+    for matching, shifts in _SHIFTS_S:
+        for shift in shifts:
+            # Within one bucket there is no hour to match.
+            if abs(shift) > bucket_s or not shift:
+                later = sorted(start for start in candidate if start - shift in baseline)
+                if len(later) >= needed:
+                    return Selection(baseline=[start - shift for start in later], candidate=later, matching=matching)
+    return Selection(baseline=sorted(baseline), candidate=sorted(candidate))

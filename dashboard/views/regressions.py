@@ -14,7 +14,7 @@ from dashboard.views.text import (
     signed_percent,
     visible,
 )
-from pyrometer.api import Change, CompareAnswer, OperationChange, Verdict
+from pyrometer.api import MATCHING_WORDS, Change, CompareAnswer, OperationChange, Verdict
 from pyrometer.units import format_money
 
 _NOTES_MAX: Final = 20
@@ -99,7 +99,7 @@ def operations_table(answer: CompareAnswer) -> pd.DataFrame:
 
 def method(answer: CompareAnswer) -> str:
     """Return in one sentence how the releases were compared."""
-    side = "side by side, paired by time" if answer.paired else "one after the other"
+    side = MATCHING_WORDS[answer.matching]
     unit = "request" if answer.denominator == "request" else "second of process time"
     return (
         f"CPU per {unit}; {answer.buckets:,} windows of {answer.bucket_s} s, the releases ran {side};"

@@ -230,6 +230,7 @@ def compare_answer(**fields: Any) -> CompareAnswer:
         "baseline": "1.9.0",
         "candidate": "2.0.0",
         "paired": True,
+        "matching": "side_by_side",
         "buckets": 60,
         "bucket_s": 60,
         "confidence": 0.95,

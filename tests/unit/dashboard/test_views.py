@@ -276,7 +276,7 @@ def test_notes_are_bounded():
 
 def test_method_says_how_releases_were_compared():
     """The reader learns the denominator, the windows and the traffic that prices assume."""
-    words = regressions.method(compare_answer(paired=False, denominator="second"))
+    words = regressions.method(compare_answer(paired=False, matching="apart", denominator="second"))
     assert "one after the other" in words
     assert "second of process time" in words
     assert "95%" in words
