@@ -123,6 +123,19 @@ def test_without_requests_functions_are_shares(store):
     assert (1 / 6, 1.5 / 6.5) == (pytest.approx(one.before, rel=0.03), pytest.approx(one.after, rel=0.03))
 
 
+def test_a_host_that_is_busier_is_told_under_the_service_host(store):
+    """All services of a host together: half as much again from two thirds on, and where the bill lies."""
+    rng = np.random.default_rng(5)
+    busier = a_step(600, 1.5)
+    for service in ("a", "host"):
+        HistoryWriter(store, START_S).functions(service, {("f", "a.py"): rng.poisson(300 * busier)})
+    found = told(scan(store, "host"))
+    one = found[Kind.HOST_CPU, "alpha"]
+    # Two services of 300 samples of 10 ms in 300 s.
+    assert (0.02, 0.03) == (pytest.approx(one.before, rel=0.03), pytest.approx(one.after, rel=0.03))
+    assert (Kind.HOST_CPU, "alpha") not in told(scan(store, "a"))
+
+
 def test_a_service_that_nobody_knows_or_that_is_young_has_a_state(store):
     """No history: everything is counted as too little data, and a note says why."""
     nothing = scan(store, HOSTILE)

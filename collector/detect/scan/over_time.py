@@ -7,6 +7,7 @@ from typing import Any, Final
 from collector.detect.finding import Finding, FindingState, SeriesKey
 from collector.detect.scan.functions import function_panels, read_service
 from collector.detect.scan.grid import Grid, choose_grid
+from collector.detect.scan.hosts import host_panel
 from collector.detect.scan.load import Load, load_over_time
 from collector.detect.scan.moved import Surroundings
 from collector.detect.scan.operations import operation_panels, read_operations, service_panels
@@ -16,6 +17,7 @@ from collector.detect.windows.changes import Funnel, WindowChange
 from collector.detect.windows.panel import Panel
 from collector.detect.windows.search import search
 from collector.detect.windows.verdicts import to_findings
+from pyrometer.semconv import HOST_SERVICE
 
 # Mean, three quantiles and error rate of each operation; CPU and traffic of the service.
 _PER_OPERATION: Final = 5
@@ -115,6 +117,8 @@ def _search_all(
             if origin is not None:
                 origins[change.key, change.index] = origin
     look([*operation_panels(service, grid, operations), *service_panels(service, grid, steps)])
+    if service == HOST_SERVICE:
+        look([host_panel(source, grid, rows_max=settings.operations_max)])
     findings = to_findings(changes, settings.windows, funnel)
     shifts = [origins.get((one.key, one.index)) for one in findings]
     funnel.shifts += sum(origin is not None for origin in shifts)

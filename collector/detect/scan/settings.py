@@ -17,7 +17,7 @@ class ScanSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_o
         points_max: Most steps of a series; the length of a step follows from the range.
         settle_s: What is younger than this may still be on its way, and is left out.
         functions_max: Functions searched, the largest by own time first.
-        operations_max: Operations searched, those with the most requests first.
+        operations_max: Operations searched, those with the most requests first; and hosts, the busiest first.
         cells_max: Functions times steps that are read at a time.
         windows: When a change is a finding.
     """

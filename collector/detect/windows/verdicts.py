@@ -15,8 +15,8 @@ from collector.detect.windows.settings import WindowSettings
 # A later change that takes back more than this share of an earlier one makes both an excursion.
 _TAKEN_BACK: Final = 0.5
 _SHARES: Final = frozenset({Kind.FUNCTION_SHARE, Kind.OPERATION_ERRORS})
-# Traffic goes up and down for many reasons; a smaller fall of it is no finding.
-_THROUGHPUT_EFFECT_MIN: Final = 0.2
+# Traffic, and with it what hosts do, goes up and down for many reasons; less than this is no finding.
+_TRAFFIC_EFFECT_MIN: Final = 0.2
 
 
 def to_findings(changes: Sequence[WindowChange], settings: WindowSettings, funnel: Funnel) -> list[Finding]:
@@ -97,7 +97,9 @@ def _is_large(finding: Finding, settings: WindowSettings) -> bool:
     if finding.key.kind in _SHARES and abs(finding.effect) < settings.share_min:
         return False
     if finding.key.kind is Kind.SERVICE_THROUGHPUT:
-        return finding.is_worse and abs(finding.relative or 0.0) >= _THROUGHPUT_EFFECT_MIN
+        return finding.is_worse and abs(finding.relative or 0.0) >= _TRAFFIC_EFFECT_MIN
+    if finding.key.kind is Kind.HOST_CPU:
+        return abs(finding.relative or 0.0) >= _TRAFFIC_EFFECT_MIN
     relative = math.inf if finding.relative is None else abs(finding.relative)
     young = finding.state is FindingState.PROVISIONAL
     return relative >= (settings.young_effect_min if young else settings.effect_min)
