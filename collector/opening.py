@@ -10,9 +10,9 @@ import os
 import signal
 import threading
 from collections.abc import Mapping
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
+from collector.background import Background
 from collector.store.migrate import migrate
 from collector.store.protocol import Store, UnreachableStoreError
 from collector.store.retention import RetentionSettings, apply_retention
@@ -21,10 +21,9 @@ _log = logging.getLogger("pyrometer.collector")
 
 _RETRY_S_MIN: Final = 0.5
 _RETRY_S_MAX: Final = 10.0
-_JOIN_S: Final = 1.0
 
 
-class Opening:
+class Opening(Background):
     """
     Opens each tenant's database.
 
@@ -37,12 +36,11 @@ class Opening:
     """
 
     def __init__(self, stores: Mapping[str, Store], retention: RetentionSettings) -> None:
+        super().__init__("opening")
         self._stores = stores
         self._retention = retention
         self._opened = {tenant: threading.Event() for tenant in stores}
-        self._stopping = threading.Event()
         self._failure: Exception | None = None
-        self._thread = threading.Thread(target=self._run, name="opening", daemon=True)
 
     def opened(self, tenant: str) -> threading.Event:
         """Return the event that is set once a tenant's tables are complete."""
@@ -71,24 +69,13 @@ class Opening:
             self._opened[tenant].set()
         return all(event.is_set() for event in self._opened.values())
 
-    def __enter__(self) -> Self:
-        """Try again, in the background, what did not answer."""
-        if not all(event.is_set() for event in self._opened.values()):
-            self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """Stop trying."""
-        self._stopping.set()
-        if self._thread.is_alive():
-            self._thread.join(_JOIN_S)
-
     def raise_failure(self) -> None:
         """Raise what made a database unusable after the start, if anything did."""
         if self._failure is not None:
             raise self._failure
+
+    def _is_needed(self) -> bool:
+        return not all(event.is_set() for event in self._opened.values())
 
     def _run(self) -> None:
         retry_s = _RETRY_S_MIN

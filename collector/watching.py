@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from types import TracebackType
-from typing import Annotated, Final, Self
+from typing import Annotated, Final
 
 from msgspec import Meta, Struct
 
+from collector.background import Background
 from collector.metrics import CollectorMetrics
 from pyrometer.errors import PyrometerError
 from pyrometer.text import printable
@@ -55,7 +55,7 @@ class Watched:
     scan: Callable[[str], None]
 
 
-class Watcher:
+class Watcher(Background):
     """
     Scans within its block, in a thread of its own. A service that cannot be scanned keeps no other from it.
 
@@ -73,28 +73,14 @@ class Watcher:
         metrics: CollectorMetrics,
         stopping: threading.Event,
     ) -> None:
+        # A database must not be closed under a query that runs.
+        super().__init__("watcher", end_s=None, stopping=stopping)
         self._tenants = tenants
         self._interval_s = settings.interval_s
         self._metrics = metrics
-        self._stopping = stopping
-        self._thread = threading.Thread(target=self._run, name="watcher", daemon=True)
 
-    def __enter__(self) -> Self:
-        """Begin, unless the settings say never."""
-        if self._interval_s:
-            self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Wait for the query that runs: a database must not be closed under one."""
-        self._stopping.set()
-        if self._thread.is_alive():
-            self._thread.join()
+    def _is_needed(self) -> bool:
+        return self._interval_s > 0
 
     def _run(self) -> None:
         wait_s = min(_FIRST_S, self._interval_s)

@@ -1,22 +1,20 @@
 """Reads the token file again when it has changed: a new token counts, and one taken out does not, without a restart."""
 
 import logging
-import threading
 from pathlib import Path
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 from collector.auth.guard import Guard
 from collector.auth.settings import AuthSettings
+from collector.background import Background
 from pyrometer.errors import ConfigError
 
 _log = logging.getLogger("pyrometer.collector")
 
 INTERVAL_S: Final = 2.0
-_JOIN_S: Final = 1.0
 
 
-class TokenWatch:
+class TokenWatch(Background):
     """
     Looks at the token file, within its block from a thread of its own.
 
@@ -29,6 +27,7 @@ class TokenWatch:
     """
 
     def __init__(self, settings: AuthSettings, guard: Guard) -> None:
+        super().__init__("tokens")
         self._settings = settings
         self._guard = guard
         self._path = Path(settings.tokens_file) if settings.tokens_file else None
@@ -36,8 +35,6 @@ class TokenWatch:
         # As if it had changed at once: it may have since the guard was told of it.
         self._seen: tuple[int, int, int] | None = None
         self._taken: object = None
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="tokens", daemon=True)
 
     def look(self) -> bool:
         """Take the file's tokens if it has changed since the last look, and tell whether they are others now."""
@@ -61,19 +58,8 @@ class TokenWatch:
             _log.warning("tokens of a tenant that is new count after a restart: %s", ", ".join(new))
         return True
 
-    def __enter__(self) -> Self:
-        """Begin, where there is a file and tokens are asked for."""
-        if self._path and self._guard.asks_for_tokens:
-            self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """Stop."""
-        self._stopping.set()
-        if self._thread.is_alive():
-            self._thread.join(_JOIN_S)
+    def _is_needed(self) -> bool:
+        return self._path is not None and self._guard.asks_for_tokens
 
     def _state(self) -> tuple[int, int, int] | None:
         """Return what differs once the file is written or replaced; None where it cannot be looked at."""
